@@ -67,7 +67,7 @@ type DatabaseConfig struct {
 
 // CacheConfig is about the short-lived cache of the catalog.
 type CacheConfig struct {
-	MaxEntries int           `yaml:"max_entries"` // 0 = no cache; default 64
+	MaxEntries int           `yaml:"max_entries"` // 0 = no cache; default 32
 	TTL        time.Duration `yaml:"ttl"`         // default 10s
 }
 
@@ -101,7 +101,7 @@ func DefaultCatalogConfig() CatalogConfig {
 			Host: "db.shop.internal", Port: 5432, Name: "shop", User: "shop",
 			Pool: 4, ConnectTimeout: 2 * time.Second, QueryTimeout: 900 * time.Millisecond,
 		},
-		Cache: CacheConfig{MaxEntries: 64, TTL: 10 * time.Second},
+		Cache: CacheConfig{MaxEntries: 32, TTL: 10 * time.Second},
 	}
 }
 

@@ -20,17 +20,22 @@ type shown struct {
 	cards []card
 }
 
-// card is one line of a suggestion list, for one word of a product's name.
+// card is one line of a suggestion list, for one word that leads to a product.
 type card struct {
 	word string // in lower case
 	id   int64
-	text string // the name and what it is for
+	text string // the name of the product
+	in   string // its category
 }
+
+// shortestWord is the length from which a word is worth completing.
+const shortestWord = 3
 
 // Suggestion is one line offered to the customer.
 type Suggestion struct {
 	ID   int64  `json:"id"`
 	Text string `json:"text"`
+	In   string `json:"in"` // category
 }
 
 // NewSuggest gives an empty index that learns from the latest maxEntries
@@ -43,9 +48,12 @@ func NewSuggest(maxEntries int) *Suggest {
 func (s *Suggest) Learn(a Answer) {
 	learned := shown{query: a.Query}
 	add := func(p Product) {
-		text := cardText(p)
-		for _, word := range searchWords(p.Name + " " + p.Category + " " + p.Tenant) {
-			learned.cards = append(learned.cards, card{word: strings.Clone(word), id: p.ID, text: strings.Clone(text)})
+		for _, word := range searchWords(p.Name + " " + p.Category + " " + p.Tenant + " " + p.Description) {
+			if len(word) >= shortestWord {
+				learned.cards = append(learned.cards, card{
+					word: strings.Clone(word), id: p.ID, text: strings.Clone(p.Name), in: strings.Clone(p.Category),
+				})
+			}
 		}
 	}
 	if a.Product != nil {
@@ -86,13 +94,9 @@ func (s *Suggest) Complete(prefix string, limit int) []Suggestion {
 			}
 			if strings.HasPrefix(c.word, prefix) && !known[c.id] {
 				known[c.id] = true
-				found = append(found, Suggestion{ID: c.id, Text: c.text})
+				found = append(found, Suggestion{ID: c.id, Text: c.text, In: c.in})
 			}
 		}
 	}
 	return found
-}
-
-func cardText(p Product) string {
-	return p.Name + ", " + p.Description
 }
