@@ -27,6 +27,3 @@ CREATE TABLE featured (
 
 -- Search: every word of the query has to be in the name.
 CREATE INDEX products_name_words ON products USING gin (to_tsvector('simple', name));
-
--- Related products: the next ones of the same category.
-CREATE INDEX products_category_id ON products (category, id);
