@@ -67,7 +67,7 @@ func TestGrowthOfLiveHeapPerRequest(t *testing.T) {
 // growth sends ordinary requests and measures what stays behind for each.
 func growth(t *testing.T, h http.Handler, service string) float64 {
 	t.Helper()
-	const warm, measured = 400, 600
+	const warm, measured = 200, 300
 	plan := traffic.NewPlan(3)
 	send := func(n, from int) {
 		for i := range n {
