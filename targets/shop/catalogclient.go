@@ -64,36 +64,33 @@ func newCatalogClient(c CatalogClientConfig, register prometheus.Registerer) *ca
 	return client
 }
 
-// get asks the catalog for path (with query). It gives the answer and the body
-// it came in; errors are *upstreamError.
-func (c *catalogClient) get(r *http.Request, path string) (Answer, []byte, error) {
+// get asks the catalog for path (with query). It gives the body of the answer,
+// which is whole and JSON; errors are *upstreamError.
+func (c *catalogClient) get(r *http.Request, path string) ([]byte, error) {
 	c.budget.deposit()
 	for attempt := 0; ; attempt++ {
-		answer, body, err := c.attempt(r, path)
+		body, err := c.attempt(r, path)
 		if err == nil || !retryable(err) || attempt == c.config.Retries || r.Context().Err() != nil {
-			return answer, body, err
+			return body, err
 		}
 		if !c.budget.withdraw() {
-			return answer, body, err
+			return nil, err
 		}
 		c.retries.Inc()
 	}
 }
 
-func (c *catalogClient) attempt(r *http.Request, path string) (Answer, []byte, error) {
+func (c *catalogClient) attempt(r *http.Request, path string) ([]byte, error) {
 	began := time.Now()
 	ctx, cancel := context.WithTimeout(r.Context(), c.config.Timeout)
 	defer cancel()
 	body, err := c.fetch(ctx, r.Header, path)
-	var answer Answer
-	if err == nil {
-		if decodeErr := json.Unmarshal(body, &answer); decodeErr != nil {
-			err = &upstreamError{status: http.StatusOK, err: fmt.Errorf("decode answer: %w", decodeErr)}
-		}
+	if err == nil && !json.Valid(body) {
+		err = &upstreamError{status: http.StatusOK, err: errors.New("catalog's answer is not JSON")}
 	}
 	c.duration.Observe(time.Since(began).Seconds())
 	c.requests.WithLabelValues(upstreamResult(err)).Inc()
-	return answer, body, err
+	return body, err
 }
 
 func (c *catalogClient) fetch(ctx context.Context, from http.Header, path string) ([]byte, error) {

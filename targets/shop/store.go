@@ -59,7 +59,12 @@ func openStore(ctx context.Context, c DatabaseConfig) (*store, error) {
 	cc.User, cc.Password = c.User, c.Password
 	cc.Fallbacks, cc.TLSConfig = nil, nil
 	cc.ConnectTimeout = c.ConnectTimeout
-	cc.RuntimeParams = map[string]string{"application_name": "catalog"}
+	cc.RuntimeParams = map[string]string{
+		"application_name": "catalog",
+		// The best plans here do not depend on the values, and planning a search
+		// takes longer than running it.
+		"plan_cache_mode": "force_generic_plan",
+	}
 	pc.MaxConns = int32(c.Pool)
 	pc.MaxConnLifetime = 10 * time.Minute // so that connections follow the name to a new address
 	pc.MaxConnLifetimeJitter = time.Minute

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"net/url"
@@ -72,25 +73,34 @@ func (s *web) getProduct(w http.ResponseWriter, r *http.Request) {
 	s.page(w, r, "/v1/products/"+strconv.FormatInt(id, 10))
 }
 
-// page answers with what the catalog has at path.
+// page answers with what the catalog has at path. Both speak of Answers, so
+// most releases pass the body on as it is.
 func (s *web) page(w http.ResponseWriter, r *http.Request, path string) {
-	answer, upstream, err := s.catalog.get(r, path)
+	upstream, err := s.catalog.get(r, path)
 	if err != nil {
 		s.failed(w, r, err)
 		return
 	}
+	body := upstream
 	if !s.release.related {
-		answer.Related = nil
-	}
-	body, err := json.Marshal(answer)
-	if err != nil {
-		s.failed(w, r, err)
-		return
+		if body, err = withoutRelated(upstream); err != nil {
+			s.failed(w, r, err)
+			return
+		}
 	}
 	replyBody(w, http.StatusOK, body)
 	if s.recorder != nil {
 		s.recorder.Record(r, http.StatusOK, w.Header(), upstream, body)
 	}
+}
+
+func withoutRelated(upstream []byte) ([]byte, error) {
+	var a Answer
+	if err := json.Unmarshal(upstream, &a); err != nil {
+		return nil, fmt.Errorf("decode answer: %w", err)
+	}
+	a.Related = nil
+	return json.Marshal(a)
 }
 
 func (s *web) failed(w http.ResponseWriter, r *http.Request, err error) {
