@@ -3,15 +3,28 @@ package images
 import (
 	"encoding/json"
 	"fmt"
-	"sort"
+	"maps"
+	"slices"
 	"strings"
 )
+
+// searchPath has PostgreSQL's own programs before the wrappers in /usr/bin,
+// which start perl first.
+const searchPath = "/usr/local/sbin:/usr/local/bin:/usr/lib/postgresql/17/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+// common is the environment of every release.
+var common = map[string]string{
+	"LANG":  "C.UTF-8",
+	"LESS":  "-FRX",
+	"PAGER": "less",
+	"PATH":  searchPath,
+}
 
 // Release is one tag of the system image: a service at a version.
 type Release struct {
 	Service    string            // repository name, e.g. "web"
 	Tag        string            // e.g. "5.8.0"
-	Env        map[string]string // added to the system image's environment
+	Env        map[string]string // besides what every release has
 	Entrypoint []string
 	User       string // default root
 	Workdir    string // default /
@@ -68,7 +81,6 @@ func Releases() []Release {
 			Service:    "traffic",
 			Tag:        "1",
 			Entrypoint: []string{"shop", "traffic"},
-			User:       "root",
 		},
 	)
 }
@@ -91,15 +103,18 @@ func (r Release) Name() string { return r.Service + ":" + r.Tag }
 func (r Release) Dockerfile(system string) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "FROM %s\n", system)
-	fmt.Fprintf(&b, "LABEL org.opencontainers.image.title=%q org.opencontainers.image.version=%q\n", r.Service, r.Tag)
-	keys := make([]string, 0, len(r.Env))
-	for k := range r.Env {
-		keys = append(keys, k)
+	b.WriteString("LABEL")
+	labels := r.labels()
+	for _, name := range slices.Sorted(maps.Keys(labels)) {
+		fmt.Fprintf(&b, " %s=%q", name, labels[name])
 	}
-	sort.Strings(keys)
-	for _, k := range keys {
-		fmt.Fprintf(&b, "ENV %s=%q\n", k, r.Env[k])
+	b.WriteString("\n")
+	b.WriteString("ENV")
+	for _, kv := range r.environment() {
+		name, value, _ := strings.Cut(kv, "=")
+		fmt.Fprintf(&b, " %s=%q", name, value)
 	}
+	b.WriteString("\n")
 	if r.Workdir != "" {
 		fmt.Fprintf(&b, "WORKDIR %s\n", r.Workdir)
 	}
@@ -113,7 +128,24 @@ func (r Release) Dockerfile(system string) string {
 	if err != nil {
 		panic(err) // strings always marshal
 	}
-	// json writes & as an escape, which Dockerfiles read as JSON too
 	fmt.Fprintf(&b, "ENTRYPOINT %s\nCMD []\n", argv)
 	return b.String()
+}
+
+func (r Release) labels() map[string]string {
+	return map[string]string{
+		"org.opencontainers.image.title":   r.Service,
+		"org.opencontainers.image.version": r.Tag,
+	}
+}
+
+// environment returns the whole environment as NAME=value, sorted.
+func (r Release) environment() []string {
+	all := maps.Clone(common)
+	maps.Copy(all, r.Env)
+	var out []string
+	for _, name := range slices.Sorted(maps.Keys(all)) {
+		out = append(out, name+"="+all[name])
+	}
+	return out
 }
