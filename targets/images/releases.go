@@ -21,6 +21,10 @@ var common = map[string]string{
 }
 
 // Release is one tag of the system image: a service at a version.
+//
+// StopSignal is never empty: without one an engine takes every signal sent by
+// "docker kill", a reload too, for a wish to stop, and no longer restarts the
+// container when it dies.
 type Release struct {
 	Service    string            // repository name, e.g. "web"
 	Tag        string            // e.g. "5.8.0"
@@ -28,7 +32,7 @@ type Release struct {
 	Entrypoint []string
 	User       string // default root
 	Workdir    string // default /
-	StopSignal string // default SIGTERM
+	StopSignal string
 }
 
 // Releases returns every tag that a lab may use, oldest first per service.
@@ -45,7 +49,6 @@ func Releases() []Release {
 			Service:    "edge",
 			Tag:        "3.0",
 			Entrypoint: []string{"haproxy", "-W", "-db", "-f", "/etc/haproxy/haproxy.cfg"},
-			// SIGUSR1 would wait for users' idle connections
 			StopSignal: "SIGTERM",
 		},
 		Release{
@@ -62,6 +65,7 @@ func Releases() []Release {
 			Service:    "dns",
 			Tag:        "2.91",
 			Entrypoint: []string{"dnsmasq", "-k", "--conf-file=/etc/dnsmasq/dnsmasq.conf"},
+			StopSignal: "SIGTERM",
 		},
 		Release{
 			Service: "bastion",
@@ -76,11 +80,13 @@ func Releases() []Release {
 			// bash as the first process also reaps what shells leave behind
 			Entrypoint: []string{"bash", "-c", "trap exit TERM; while :; do sleep 1d & wait $!; done"},
 			Workdir:    "/workspace",
+			StopSignal: "SIGTERM",
 		},
 		Release{
 			Service:    "traffic",
 			Tag:        "1",
 			Entrypoint: []string{"shop", "traffic"},
+			StopSignal: "SIGTERM",
 		},
 	)
 }
@@ -92,6 +98,7 @@ func shop(service, tag string) Release {
 		Env:        map[string]string{"SHOP_SERVICE": service, "SHOP_RELEASE": tag},
 		Entrypoint: []string{"shop", service},
 		User:       "nobody",
+		StopSignal: "SIGTERM",
 	}
 }
 
