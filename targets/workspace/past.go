@@ -24,9 +24,12 @@ func lately() []Past {
 		{Age: 21 * hour, Commit: Commit{Priya,
 			"web: notes and settings for 5.9.0\n\nNot deployed yet. Older releases ignore the new key.",
 			[]Edit{
-				{"services/web/CHANGELOG.md", "# web\n\n## 5.8.0\n", "# web\n\n## 5.9.0\n" +
-					"- Failed requests can be replayed: a response recorder keeps what is needed\n" +
-					"- Search page: fewer allocations while encoding results\n\n## 5.8.0\n"},
+				{"services/web/CHANGELOG.md", "# web\n\n## 5.8.0\n",
+					"# web\n\n" +
+						"## 5.9.0\n- Added: customer care can replay the page a customer saw (/debug/replay/{request id})\n" +
+						"- Added: configuration key recorder.max_entries\n" +
+						"- Changed: error answers name the upstream that failed\n\n" +
+						"## 5.8.0\n"},
 				{"config/web.yaml", "  limit: 24\n", "  limit: 24\n\n# From 5.9.0 on. 0: no limit.\nrecorder:\n  max_entries: 0\n"},
 			}}},
 		{Age: 29 * hour, Commit: Commit{Tomas,
@@ -42,17 +45,23 @@ func lately() []Past {
 			"db: 0003, index for related products\n\nBuilt without blocking writes; took 4 s in us-a.", nil}},
 		{Age: 4*day + 3*hour, Commit: Commit{Priya,
 			"web: notes for 5.8.0",
-			[]Edit{{"services/web/CHANGELOG.md", "# web\n\n## 5.7.2\n", "# web\n\n## 5.8.0\n" +
-				"- Product page: related products of the same category\n" +
-				"- Connection pool to catalog is kept warm\n\n## 5.7.2\n"}}}},
+			[]Edit{{"services/web/CHANGELOG.md", "# web\n\n## 5.7.2\n",
+				"# web\n\n" +
+					"## 5.8.0\n- Added: product pages show related products of the same category\n" +
+					"- Changed: upstream deadline and retries come from the configuration\n\n" +
+					"## 5.7.2\n"}}}},
 		{Age: 5 * day, Commit: Commit{Tomas,
 			"catalog: notes and settings for 2.14.0 and 2.15.0\n\nNot deployed yet. 2.13 ignores the new keys.",
 			[]Edit{
-				{"services/catalog/CHANGELOG.md", "# catalog\n\n## 2.13.1\n", "# catalog\n\n## 2.15.0\n" +
-					"- Suggestions for queries without a result\n" +
-					"- Search: one round trip to the database less\n\n## 2.14.0\n" +
-					"- Results are memoised; repeated searches no longer reach the database\n" +
-					"- Metrics: time spent waiting for a connection\n\n## 2.13.1\n"},
+				{"services/catalog/CHANGELOG.md", "# catalog\n\n## 2.13.1\n",
+					"# catalog\n\n" +
+						"## 2.15.0\n- Added: GET /v1/suggest completes what a customer types, recent products first\n" +
+						"- Added: configuration key suggest.max_entries\n" +
+						"- Removed: the memo of finished answers, the short cache serves the same purpose\n\n" +
+						"## 2.14.0\n- Added: finished answers are remembered, saves up to 40 % of queries at peak\n" +
+						"- Added: configuration key memo.max_entries\n" +
+						"- Fixed: limit is checked before the query runs\n\n" +
+						"## 2.13.1\n"},
 				{"config/catalog.yaml", "  max_entries: 64\n  ttl: 15s\n", "  max_entries: 64\n  ttl: 15s\n\n" +
 					"# From 2.14.0 on. 0: no limit.\nmemo:\n  max_entries: 0\n\n" +
 					"# From 2.15.0 on. 0: no limit.\nsuggest:\n  max_entries: 0\n"},
@@ -61,20 +70,18 @@ func lately() []Past {
 			"catalog: release 2.13.1\n\nSkips 2.13.0, which failed its canary in us-b.",
 			[]Edit{{"compose.yaml", "${REGISTRY}/catalog:2.12.0", "${REGISTRY}/catalog:2.13.1"}}}},
 		{Age: 8 * day, Commit: Commit{Maya,
-			"Revert \"web: try catalog twice\"\n\nA slow database got twice the queries and stayed slow. Users retry by\nthemselves; if we retry, then with a budget.",
-			[]Edit{{"config/web.yaml",
-				"  retries: 2\n",
-				"  retries: 0           # users retry by themselves; see commit log before raising\n"}}}},
+			"Revert \"web: 48 products on a search page\"\n\nPages weigh twice as much; ap complained within the hour.",
+			[]Edit{{"config/web.yaml", "  limit: 48\n", "  limit: 24\n"}}}},
 		{Age: 9 * day, Commit: Commit{Priya,
-			"web: try catalog twice",
-			[]Edit{{"config/web.yaml",
-				"  retries: 0           # users retry by themselves; see commit log before raising\n",
-				"  retries: 2\n"}}}},
+			"web: 48 products on a search page",
+			[]Edit{{"config/web.yaml", "  limit: 24\n", "  limit: 48\n"}}}},
 		{Age: 11 * day, Commit: Commit{Tomas,
 			"catalog: notes for 2.13.1",
-			[]Edit{{"services/catalog/CHANGELOG.md", "# catalog\n\n## 2.12.0\n", "# catalog\n\n## 2.13.1\n" +
-				"- Fix: a search with more than five words returned too much\n" +
-				"- pgx 5.7\n\n## 2.12.0\n"}}}},
+			[]Edit{{"services/catalog/CHANGELOG.md", "# catalog\n\n## 2.12.0\n",
+				"# catalog\n\n" +
+					"## 2.13.1\n- Added: the last word of a search may be incomplete\n" +
+					"- Fixed: readiness follows the database\n\n" +
+					"## 2.12.0\n"}}}},
 		{Age: 12 * day, Commit: Commit{Aiko,
 			"edge: give up on a server after 4 s\n\nUsers are gone after 3 s; 10 s only kept connections busy.",
 			[]Edit{{"edge/haproxy.cfg", "timeout server 10s", "timeout server 4s"}}}},
