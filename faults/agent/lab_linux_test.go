@@ -372,3 +372,6 @@ func (a *testAgent) take(t *testing.T, id string) *Entry {
 	}
 	return e
 }
+
+// guest says that we run in the guest kernel of TestGuest.
+func guest() bool { return os.Getenv("FAULTLAB_TEST_GUEST") == "1" }
