@@ -252,21 +252,31 @@ func (l *testLab) datagrams(n int, from netns.NsHandle) []bool {
 		return err
 	}))
 	defer out.Close()
+	got := make([]bool, n)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		buf := make([]byte, 16)
+		for {
+			k, _, err := in.ReadFrom(buf)
+			if err != nil {
+				return
+			}
+			if k == 2 {
+				got[int(buf[0])<<8|int(buf[1])] = true
+			}
+		}
+	}()
 	for i := range n {
 		out.Write([]byte{byte(i >> 8), byte(i)})
 		if i%50 == 49 {
 			time.Sleep(2 * time.Millisecond)
 		}
 	}
-	got := make([]bool, n)
-	buf := make([]byte, 16)
-	for {
-		in.SetReadDeadline(time.Now().Add(300 * time.Millisecond))
-		if k, _, err := in.ReadFrom(buf); err != nil || k != 2 {
-			return got
-		}
-		got[int(buf[0])<<8|int(buf[1])] = true
-	}
+	time.Sleep(300 * time.Millisecond) // what is on its way
+	in.SetReadDeadline(time.Now())
+	<-done
+	return got
 }
 
 // snapshot is what nft and tc show of the target: rules, qdiscs and filters.
