@@ -1,0 +1,106 @@
+package agent
+
+import (
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/vishvananda/netlink"
+	"github.com/vishvananda/netns"
+	"golang.org/x/sys/unix"
+)
+
+const (
+	netemRemedy = "load the kernel modules sch_netem, sch_prio and cls_u32 (Debian: in linux-image; `modprobe sch_netem`)"
+	queueRemedy = "load the kernel modules nfnetlink_queue and xt_NFQUEUE or nft_queue (`modprobe nfnetlink_queue`)"
+	ownerRemedy = "use Linux 5.12 or later; until then `faultlab` sweeps the inert rules of a killed agent"
+)
+
+// probeKernel tries each back-end for real in an empty namespace.
+func probeKernel() Capabilities {
+	var c Capabilities
+	ns, err := newNamespace()
+	if err != nil {
+		why := Capability{Detail: fmt.Sprintf("cannot make a network namespace: %v", err), Remedy: "run as root with CAP_SYS_ADMIN and CAP_NET_ADMIN"}
+		if os.Geteuid() != 0 {
+			why.Detail = "not root: " + why.Detail
+		}
+		return Capabilities{why, why, why}
+	}
+	defer ns.Close()
+	c.Netem = probeNetem(ns)
+	c.NFQueue, c.OwnerTables = probeQueue(ns)
+	return c
+}
+
+// probeNetem puts a small tree on the namespace's loopback.
+func probeNetem(ns netns.NsHandle) Capability {
+	no := func(format string, args ...any) Capability {
+		return Capability{Detail: fmt.Sprintf(format, args...), Remedy: netemRemedy}
+	}
+	h, err := netlink.NewHandleAt(ns, unix.NETLINK_ROUTE)
+	if err != nil {
+		return no("cannot open rtnetlink: %v", err)
+	}
+	defer h.Close()
+	lo, err := h.LinkByName("lo")
+	if err != nil {
+		return no("no loopback in a new namespace: %v", err)
+	}
+	index := lo.Attrs().Index
+	probe := netlink.NewNetem(netlink.QdiscAttrs{LinkIndex: index, Parent: netlink.HANDLE_ROOT, Handle: netlink.MakeHandle(1, 0)}, netlink.NetemQdiscAttrs{Latency: 1})
+	if err := h.QdiscAdd(probe); err != nil {
+		return no("%s missing: %v", "sch_netem", err)
+	}
+	if err := h.QdiscDel(probe); err != nil {
+		return no("sch_netem does not go away: %v", err)
+	}
+	prio := rootQdisc(index)
+	if err := h.QdiscAdd(prio); err != nil {
+		return no("sch_prio missing: %v", err)
+	}
+	if err := h.FilterAdd(selector{}.filter(index, 2, 1, unix.ETH_P_IP)); err != nil {
+		return no("cls_u32 missing: %v", err)
+	}
+	return Capability{OK: true, Detail: "sch_netem, sch_prio and cls_u32 work"}
+}
+
+// probeQueue makes the table, a rule and the queue.
+func probeQueue(ns netns.NsHandle) (queueCap, owner Capability) {
+	no := func(format string, args ...any) Capability {
+		return Capability{Detail: fmt.Sprintf(format, args...), Remedy: queueRemedy}
+	}
+	r, err := openRules(int(ns))
+	if err != nil {
+		why := no("nf_tables missing: %v", err)
+		why.Remedy = "load the kernel module nf_tables; " + queueRemedy
+		return why, why
+	}
+	owner = Capability{OK: r.owned, Detail: "the rules of a killed agent vanish with it"}
+	if !r.owned {
+		owner = Capability{Detail: "nf_tables has no owned tables (Linux 5.12)", Remedy: ownerRemedy}
+	}
+	q := &queue{rules: r}
+	defer q.close()
+	if err := r.hook(); err != nil {
+		return no("nf_tables without inet chains: %v", err), owner
+	}
+	var errs []error
+	for _, native := range []bool{true, false} {
+		r.native = native
+		err := r.set([]effect{{out: &action{}, in: &action{}}}, queueNumber)
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		if err := q.listen(); err != nil {
+			return no("nfnetlink_queue missing: %v", err), owner
+		}
+		how := "NFQUEUE by the xt target"
+		if native {
+			how = "NFQUEUE by nft's queue expression"
+		}
+		return Capability{OK: true, Detail: how + " works", native: native}, owner
+	}
+	return no("neither nft_queue nor xt_NFQUEUE: %v", errors.Join(errs...)), owner
+}

@@ -1,0 +1,38 @@
+// Package agent carries faults into running containers and proves that they
+// are felt.
+//
+// Two halves speak newline-delimited JSON with each other over a pipe:
+//
+//   - [Serve] is the privileged half, the body of the hidden command
+//     `faultlab agent`. It enters a target's network namespace through
+//     /proc/PID/ns/net and programs the kernel with netlink.
+//   - [Client] is the other half; [Start] runs the privileged half in a
+//     container and gives an [Agent] that follows targets through restarts.
+//
+// # Back-ends
+//
+// A fault on packets is carried by the first of these that the kernel has and
+// that can do what the fault asks:
+//
+//   - netem: the kernel's own emulator, for what the target sends. It cannot
+//     repeat a sequence, so a fault with a seed is not given to it.
+//   - queue: an nftables rule hands matching packets to the agent (NFQUEUE with
+//     the bypass flag), which delays or drops them.
+//
+// A back-end that is missing is a typed error that says what to do about it.
+//
+// # What holds
+//
+// A fault is active only after a probe on the data path measured its effect,
+// and reverted only after a probe saw it gone. When the input of the agent
+// ends, everything is reverted. When the agent is killed, the kernel removes
+// the rules of the queue by itself, because their table belongs to a socket of
+// the agent; what netem left behind is marked and removed by a sweep. Every
+// fault ends after its time to live. Loopback is never touched, and neither is
+// anything of others: a foreign queueing discipline is a refusal.
+//
+// # Adding a fault
+//
+// See package faults; here effect.go turns a fault into what happens to a
+// packet, from which rules, expectations and proofs follow.
+package agent

@@ -1,0 +1,113 @@
+package agent
+
+import (
+	"net/netip"
+	"slices"
+	"time"
+
+	"faultlab/faults"
+)
+
+// effect is a fault as the packets meet it.
+type effect struct {
+	id    string
+	match match
+	out   *action // nil: this direction is left alone
+	in    *action
+	seed  uint64 // 0: none asked for
+}
+
+// action is what happens to one packet.
+type action struct {
+	delay, jitter time.Duration
+	loss          float64 // 0 to 1
+}
+
+// match is a peer in compiled form; empty fields match all.
+type match struct {
+	prefixes []netip.Prefix
+	port     uint16
+	proto    string // tcp, udp, icmp or ""
+}
+
+// effectOf turns a validated fault into its effect.
+func effectOf(id string, f faults.Fault, seed uint64) (effect, error) {
+	var (
+		a    action
+		dir  faults.Direction
+		peer faults.Peer
+	)
+	switch f := f.(type) {
+	case faults.Latency:
+		a.delay, a.jitter = f.OneWay()
+		dir, peer = f.Direction, f.Peer
+	case faults.PacketLoss:
+		a.loss = f.Percent / 100
+		dir, peer = f.Direction, f.Peer
+		if f.Seed != 0 {
+			seed = f.Seed
+		}
+	default:
+		return effect{}, errorf(NotSupported, "no back-end carries a fault of kind %q", f.Kind())
+	}
+	pre, err := peer.Prefixes()
+	if err != nil {
+		return effect{}, err
+	}
+	e := effect{id: id, seed: seed, match: match{pre, uint16(peer.Port), peer.Protocol}}
+	if dir.Sends() {
+		e.out = &a
+	}
+	if dir.Receives() {
+		e.in = &a
+	}
+	return e, nil
+}
+
+// random reports whether the effect draws random numbers.
+func (e effect) random() bool {
+	for _, a := range []*action{e.out, e.in} {
+		if a != nil && (a.jitter > 0 || a.loss > 0 && a.loss < 1) {
+			return true
+		}
+	}
+	return false
+}
+
+// matches reports whether a packet with this other end is concerned.
+func (m match) matches(addr netip.Addr, port uint16, proto string) bool {
+	if len(m.prefixes) > 0 && !slices.ContainsFunc(m.prefixes, func(p netip.Prefix) bool { return p.Contains(addr) }) {
+		return false
+	}
+	if m.port != 0 && (m.port != port || proto != "tcp" && proto != "udp") {
+		return false
+	}
+	return m.proto == "" || m.proto == proto
+}
+
+// outlook is what a probe should meet on its way out and back.
+type outlook struct {
+	delay  time.Duration // mean, both ways together
+	jitter time.Duration // largest deviation from the mean
+	loss   float64       // 0 to 1, both ways together
+}
+
+// expect adds up what the effects do to a probe of proto to addr and port.
+func expect(effects []effect, addr netip.Addr, port uint16, proto string) outlook {
+	var o outlook
+	keep := 1.0
+	for _, e := range effects {
+		if !e.match.matches(addr, port, proto) {
+			continue
+		}
+		for _, a := range []*action{e.out, e.in} {
+			if a != nil {
+				o.delay += a.delay
+				o.jitter += a.jitter
+				keep *= 1 - a.loss
+			}
+		}
+	}
+	o.loss = 1 - keep
+	return o
+}

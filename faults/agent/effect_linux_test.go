@@ -1,0 +1,342 @@
+package agent
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"strings"
+	"testing"
+	"time"
+)
+
+// backends runs a test on each back-end of the kernel. Where netem is missing,
+// asking for it must say so.
+func backends(t *testing.T, f func(t *testing.T, backend string)) {
+	needRoot(t)
+	c, err := Probe()
+	must(t, err)
+	t.Run("queue", func(t *testing.T) {
+		if !c.NFQueue.OK {
+			skip(t, "no NFQUEUE: "+c.NFQueue.Detail)
+		}
+		f(t, "queue")
+	})
+	t.Run("netem", func(t *testing.T) {
+		if !c.Netem.OK {
+			t.Skip("this kernel has no netem; it runs in the guest kernel: " + c.Netem.Detail)
+		}
+		f(t, "netem")
+	})
+}
+
+// clean checks that a test leaves the target as it was.
+func clean(t *testing.T, l *testLab) {
+	t.Helper()
+	before := l.snapshot()
+	t.Cleanup(func() {
+		if t.Failed() {
+			return
+		}
+		if after := l.snapshot(); after != before {
+			t.Errorf("left behind:\n%s\nbefore:\n%s", after, before)
+		}
+	})
+}
+
+func TestLatencyIsExact(t *testing.T) {
+	backends(t, func(t *testing.T, backend string) {
+		l := newLab(t)
+		clean(t, l)
+		a := startAgent(t, backend)
+		for _, delay := range []time.Duration{time.Millisecond, 10 * time.Millisecond, 50 * time.Millisecond, 200 * time.Millisecond} {
+			t.Run(delay.String(), func(t *testing.T) {
+				bare, bareTCP := median(l.ping(peerAddr, 15, 5*time.Millisecond, time.Second)), median(l.connects(peerAddr, 9))
+				e := a.put(t, l, "latency", fmt.Sprintf(`{"delay":%q}`, delay))
+				if e.Backend != backend {
+					t.Errorf("backend %s, want %s", e.Backend, backend)
+				}
+				icmp := median(l.ping(peerAddr, 25, 5*time.Millisecond, time.Second)) - bare
+				tcp := median(l.connects(peerAddr, 9)) - bareTCP
+				t.Logf("set %v: ICMP +%v, TCP connect +%v, by the agent +%.2f ms", delay, icmp, tcp, e.Measured.AddedMS)
+				tolerance := time.Millisecond
+				if guest() {
+					tolerance = 12 * time.Millisecond // its timer ticks 100 times a second
+				}
+				for what, got := range map[string]time.Duration{"ICMP": icmp, "TCP": tcp} {
+					if d := got - delay; d < -tolerance/2 || d > tolerance {
+						t.Errorf("%s: added %v, want %v to %v more", what, got, delay, tolerance)
+					}
+				}
+				if got := a.take(t, e.ID); got.State != Reverted || got.Packets.Delayed == 0 {
+					t.Errorf("reverted as %+v", got)
+				}
+				if got := median(l.ping(peerAddr, 15, 5*time.Millisecond, time.Second)); got > bare+delay/2+tolerance/2 {
+					t.Errorf("after revert the round trip is %v, before it was %v", got, bare)
+				}
+			})
+		}
+	})
+}
+
+func TestLossIsExact(t *testing.T) {
+	backends(t, func(t *testing.T, backend string) {
+		l := newLab(t)
+		clean(t, l)
+		a := startAgent(t, backend)
+		for _, percent := range []float64{1, 10, 30, 100} {
+			t.Run(fmt.Sprint(percent), func(t *testing.T) {
+				e := a.put(t, l, "loss", fmt.Sprintf(`{"percent":%v}`, percent))
+				const n = 3000
+				lost := 0
+				for _, ok := range l.datagrams(n, l.target) {
+					if !ok {
+						lost++
+					}
+				}
+				lo, hi := binomialBand(n, percent/100)
+				t.Logf("set %v%%: lost %d of %d (%.2f%%), band %d to %d; the agent measured %.2f%%", percent, lost, n, 100*float64(lost)/n, lo, hi, e.Measured.LossPercent)
+				if lost < lo || lost > hi {
+					t.Errorf("lost %d of %d, want %d to %d", lost, n, lo, hi)
+				}
+				got := a.take(t, e.ID)
+				if got.Packets.Hit < n || got.Packets.Dropped < uint64(lost) {
+					t.Errorf("counted %+v for %d packets, %d lost", got.Packets, n, lost)
+				}
+				if len(l.ping(peerAddr, 100, time.Millisecond, time.Second)) != 100 {
+					t.Error("packets are lost after revert")
+				}
+			})
+		}
+	})
+}
+
+// The n-th packet's fate depends on the seed and n alone, whatever the agent's probes did.
+func TestSeedRepeats(t *testing.T) {
+	backends(t, func(t *testing.T, backend string) {
+		if backend == "netem" {
+			t.Skip("netem cannot repeat a sequence; seeds go to the queue")
+		}
+		l := newLab(t)
+		a := startAgent(t, backend)
+		for dir, from := range map[string]int{"out": dirOut, "in": dirIn} {
+			for _, seed := range []uint64{7, 8} {
+				sender := l.target
+				if from == dirIn {
+					sender = l.peer
+				}
+				e := a.put(t, l, "loss", fmt.Sprintf(`{"percent":30,"direction":%q,"seed":%d,"peer":{"addresses":[%q]}}`, dir, seed, peerAddr))
+				got := l.datagrams(2000, sender)
+				a.take(t, e.ID)
+				if e.Seed != seed {
+					t.Errorf("recorded seed %d, want %d", e.Seed, seed)
+				}
+				r := rand.New(rand.NewPCG(seed, uint64(from)))
+				for i, ok := range got {
+					if want := r.Float64() >= 0.3; ok != want {
+						t.Fatalf("%s, seed %d: packet %d arrived: %v, want %v", dir, seed, i, ok, want)
+					}
+				}
+			}
+		}
+	})
+}
+
+func TestDirections(t *testing.T) {
+	backends(t, func(t *testing.T, backend string) {
+		l := newLab(t)
+		clean(t, l)
+		a := startAgent(t, backend)
+		for _, tt := range []struct {
+			params string
+			want   time.Duration
+		}{
+			{`{"delay":"20ms","direction":"out"}`, 20 * time.Millisecond},
+			{`{"delay":"20ms","direction":"in"}`, 20 * time.Millisecond},
+			{`{"delay":"20ms","direction":"both"}`, 40 * time.Millisecond},
+			{`{"delay":"40ms","direction":"both","rtt":true}`, 40 * time.Millisecond},
+		} {
+			if backend == "netem" && !strings.Contains(tt.params, "out") {
+				_, err := a.try(t, l, "latency", tt.params)
+				if !errors.Is(err, &Error{Code: NotSupported}) {
+					t.Errorf("%s by netem alone: %v, want not supported", tt.params, err)
+				}
+				continue
+			}
+			e := a.put(t, l, "latency", tt.params)
+			got := median(l.ping(peerAddr, 15, 5*time.Millisecond, time.Second))
+			if got < tt.want || got > tt.want+tolerance() {
+				t.Errorf("%s: round trip %v, want %v", tt.params, got, tt.want)
+			}
+			a.take(t, e.ID)
+		}
+	})
+}
+
+func TestPeers(t *testing.T) {
+	backends(t, func(t *testing.T, backend string) {
+		l := newLab(t)
+		clean(t, l)
+		a := startAgent(t, backend)
+		const delay = 30 * time.Millisecond
+		for _, tt := range []struct {
+			peer      string
+			probe     string
+			icmp, tcp bool // the peer's traffic is delayed
+			bystander bool
+			far       bool
+		}{
+			{`{"addresses":["10.99.7.2"]}`, peerAddr, true, true, false, false},
+			{`{"addresses":["10.99.7.2/31"]}`, peerAddr, true, true, true, false},
+			{`{"addresses":["10.99.0.0/16"]}`, peerAddr, true, true, true, true},
+			{`{"addresses":["10.99.9.0/24","10.99.7.3"]}`, farAddr, false, false, true, true},
+			{`{"addresses":["10.99.7.2"],"protocol":"tcp"}`, peerAddr, false, true, false, false},
+			{`{"addresses":["10.99.7.2"],"protocol":"icmp"}`, peerAddr, true, false, false, false},
+			{`{"addresses":["10.99.7.2"],"port":5432}`, peerAddr, false, false, false, false},
+			{`{}`, "", true, true, true, true},
+		} {
+			t.Run(tt.peer, func(t *testing.T) {
+				e := a.put(t, l, "latency", fmt.Sprintf(`{"delay":"30ms","peer":%s}`, tt.peer), func(r *InjectRequest) {
+					r.Probes = nil
+					if tt.probe != "" {
+						r.Probes = []string{tt.probe}
+					}
+				})
+				for _, c := range []struct {
+					what string
+					rtt  time.Duration
+					want bool
+				}{
+					{"ICMP", median(l.ping(peerAddr, 7, time.Millisecond, time.Second)), tt.icmp},
+					{"TCP", median(l.connects(peerAddr, 3)), tt.tcp},
+					{"bystander", median(l.ping(bystanderAddr, 7, time.Millisecond, time.Second)), tt.bystander},
+					{"far peer", median(l.ping(farAddr, 7, time.Millisecond, time.Second)), tt.far},
+					{"loopback", median(l.ping(targetAddr, 7, time.Millisecond, time.Second)), false},
+				} {
+					if got := c.rtt >= delay; got != c.want {
+						t.Errorf("%s: round trip %v, delayed want %v", c.what, c.rtt, c.want)
+					}
+				}
+				if e.Measured.Address == "" {
+					t.Error("no address measured")
+				}
+				a.take(t, e.ID)
+			})
+		}
+		t.Run("ipv6", func(t *testing.T) {
+			e := a.put(t, l, "latency", `{"delay":"30ms","peer":{"addresses":["fd99:7::/64"]}}`, func(r *InjectRequest) { r.Probes = []string{peer6Addr} })
+			if got := l.ping(peerAddr, 7, time.Millisecond, time.Second); median(got) > delay {
+				t.Errorf("IPv4 takes %v", median(got))
+			}
+			a.take(t, e.ID)
+			e = a.put(t, l, "latency", `{"delay":"30ms","peer":{"addresses":["fd99:7::2"],"protocol":"tcp","port":80}}`, func(r *InjectRequest) { r.Probes = nil })
+			if e.Measured.Method != methodSYN {
+				t.Errorf("measured by %s", e.Measured.Method)
+			}
+			a.take(t, e.ID)
+		})
+	})
+}
+
+// Every order of putting in and taking out three faults gives the sum of those that are in.
+func TestStack(t *testing.T) {
+	backends(t, func(t *testing.T, backend string) {
+		l := newLab(t)
+		clean(t, l)
+		a := startAgent(t, backend)
+		for _, out := range [][]int{{0, 1, 2}, {2, 1, 0}, {1, 2, 0}, {2, 0, 1}} {
+			var es []*Entry
+			es = append(es, a.put(t, l, "latency", `{"delay":"20ms"}`),
+				a.put(t, l, "loss", `{"percent":20,"peer":{"addresses":["10.99.7.0/24"]}}`),
+				a.put(t, l, "latency", `{"delay":"40ms","peer":{"addresses":["10.99.7.2"]}}`))
+			in := map[int]bool{0: true, 1: true, 2: true}
+			check := func() {
+				t.Helper()
+				want, lossWant := time.Duration(0), 0.0
+				if in[0] {
+					want += 20 * time.Millisecond
+				}
+				if in[2] {
+					want += 40 * time.Millisecond
+				}
+				if in[1] {
+					lossWant = 0.2
+				}
+				const n = 300
+				rtts := l.ping(peerAddr, n, time.Millisecond, time.Second)
+				lo, hi := binomialBand(n, lossWant)
+				if lost := n - len(rtts); lost < lo || lost > hi {
+					t.Errorf("with %v: lost %d of %d, want %d to %d", in, lost, n, lo, hi)
+				}
+				if got := median(rtts); got < want || got > want+tolerance() {
+					t.Errorf("with %v: round trip %v, want %v", in, got, want)
+				}
+				wantBy := time.Duration(0)
+				if in[0] {
+					wantBy = 20 * time.Millisecond
+				}
+				if got := median(l.ping(bystanderAddr, 25, time.Millisecond, time.Second)); got < wantBy || got > wantBy+tolerance() {
+					t.Errorf("with %v: bystander's round trip %v, want %v", in, got, wantBy)
+				}
+			}
+			check()
+			for _, i := range out {
+				a.take(t, es[i].ID)
+				in[i] = false
+				check()
+			}
+			// A second time is not an error and says how it ended.
+			if e := a.take(t, es[0].ID); e.State != Reverted || e.RevertedAt.IsZero() {
+				t.Errorf("second revert answers %+v", e)
+			}
+		}
+	})
+}
+
+// Taking one fault away must not drop what another one holds back.
+func TestRevertKeepsWhatWaits(t *testing.T) {
+	backends(t, func(t *testing.T, backend string) {
+		l := newLab(t)
+		a := startAgent(t, backend)
+		long := a.put(t, l, "latency", `{"delay":"300ms"}`)
+		short := a.put(t, l, "latency", `{"delay":"10ms"}`)
+		rtts := make(chan int)
+		go func() { rtts <- len(l.ping(peerAddr, 400, time.Millisecond, 2*time.Second)) }()
+		a.take(t, short.ID)
+		if n := <-rtts; n != 400 {
+			t.Errorf("%d of 400 answered while another fault was reverted", n)
+		}
+		go func() { rtts <- len(l.ping(peerAddr, 400, time.Millisecond, 2*time.Second)) }()
+		time.Sleep(100 * time.Millisecond) // some are held back now
+		a.take(t, long.ID)
+		if n := <-rtts; n != 400 {
+			t.Errorf("%d of 400 answered while the last fault was reverted", n)
+		}
+	})
+}
+
+func TestJitter(t *testing.T) {
+	backends(t, func(t *testing.T, backend string) {
+		l := newLab(t)
+		a := startAgent(t, backend)
+		e := a.put(t, l, "latency", `{"delay":"40ms","jitter":"20ms"}`)
+		rtts := l.ping(peerAddr, 400, time.Millisecond, time.Second)
+		lo, hi, sum := time.Hour, time.Duration(0), time.Duration(0)
+		for _, r := range rtts {
+			lo, hi, sum = min(lo, r), max(hi, r), sum+r
+		}
+		mean := sum / time.Duration(len(rtts))
+		// Standard error of 400 even draws over ±20 ms is 0.58 ms.
+		if math.Abs(float64(mean-40*time.Millisecond)) > float64(3*time.Millisecond+tolerance()) || lo < 19*time.Millisecond || lo > 25*time.Millisecond+tolerance() || hi < 55*time.Millisecond {
+			t.Errorf("mean %v, least %v, most %v; want 40 ms, 20 ms, 60 ms", mean, lo, hi)
+		}
+		a.take(t, e.ID)
+	})
+}
+
+func tolerance() time.Duration {
+	if guest() {
+		return 15 * time.Millisecond
+	}
+	return 5 * time.Millisecond
+}

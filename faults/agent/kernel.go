@@ -1,0 +1,98 @@
+package agent
+
+import (
+	"context"
+	"time"
+)
+
+// kernel is what the server needs of the machine.
+type kernel interface {
+	capabilities() Capabilities
+	// open enters the network namespace of a process. Opening one that is open gives the same space.
+	open(pid int) (space, error)
+	// sweep removes what dead agents left in the namespaces of these processes and says what.
+	sweep(pids []int) ([]string, error)
+	close() error
+}
+
+// space is one target's network namespace. Calls are made one at a time,
+// except gone, effects and packets.
+type space interface {
+	// install puts an effect in place and names the back-end that carries it.
+	install(e effect) (backend string, err error)
+	// uninstall takes it away; an unknown id is not an error.
+	uninstall(id string) error
+	effects() []effect
+	packets(id string) Packets
+	// candidates are addresses that might answer a probe that m concerns.
+	candidates(m match) []endpoint
+	probe(ctx context.Context, run probeRun) (probeResult, error)
+	// gone is closed when the process the space was opened for has ended.
+	gone() <-chan struct{}
+	// close takes everything away and leaves the namespace.
+	close() error
+}
+
+// The ways to probe.
+const (
+	methodICMP = "icmp"
+	methodSYN  = "tcp-syn" // a SYN, answered by SYN-ACK or RST
+	methodDNS  = "dns"     // a query for the root, by UDP
+)
+
+// probeRun is one series of probes.
+type probeRun struct {
+	method   string
+	to       endpoint
+	count    int
+	interval time.Duration
+	wait     time.Duration // for the last answer
+}
+
+// probeResult is what came of it.
+type probeResult struct {
+	sent int
+	rtts []time.Duration // of those answered, in order of sending
+}
+
+func (r probeResult) lost() int { return r.sent - len(r.rtts) }
+
+// methodFor chooses how to probe the traffic a match concerns.
+func methodFor(m match, to endpoint) (string, endpoint, error) {
+	switch {
+	case m.proto == "udp" || m.proto == "" && m.port == 53:
+		if m.port != 0 {
+			to.port = m.port
+		}
+		if to.port == 0 {
+			to.port = 53
+		}
+		if to.port != 53 {
+			return "", to, &Error{Code: NoProbe,
+				Message: "udp port " + to.String() + " cannot be probed: only DNS (port 53) is known to answer",
+				Remedy:  "leave the port out of the peer"}
+		}
+		return methodDNS, to, nil
+	case m.proto == "tcp" || m.port != 0:
+		if m.port != 0 {
+			to.port = m.port
+		}
+		if to.port == 0 {
+			to.port = 9 // discard: closed nearly everywhere, so a RST answers
+		}
+		return methodSYN, to, nil
+	}
+	to.port = 0
+	return methodICMP, to, nil
+}
+
+// protoOf is the protocol a method's packets have in a match.
+func protoOf(method string) string {
+	switch method {
+	case methodSYN:
+		return "tcp"
+	case methodDNS:
+		return "udp"
+	}
+	return "icmp"
+}

@@ -1,0 +1,217 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"net/netip"
+	"slices"
+	"sync"
+
+	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
+)
+
+// linux is the kernel we run on.
+type linux struct {
+	probeOnce func() Capabilities
+	backend   string // tests: only this back-end
+
+	mu     sync.Mutex
+	spaces map[uint64]*linuxSpace // by inode of the namespace
+}
+
+func newKernel() (kernel, error) {
+	return &linux{probeOnce: sync.OnceValue(probeKernel), spaces: map[uint64]*linuxSpace{}}, nil
+}
+
+// Probe tries what the kernel of this machine can do, in a namespace of its own.
+func Probe() (Capabilities, error) { return probeKernel(), nil }
+
+func (k *linux) capabilities() Capabilities { return k.probeOnce() }
+
+// linuxSpace is one target's namespace with its back-ends.
+type linuxSpace struct {
+	kernel *linux
+	*namespace
+	links *netlink.Handle
+
+	mu    sync.Mutex
+	order []effect // of both back-ends
+	queue *queue   // nil where the kernel has no nftables
+	netem *netem   // nil until used
+}
+
+func (k *linux) open(pid int) (space, error) {
+	ns, err := openNamespace(pid)
+	if err != nil {
+		return nil, err
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if s := k.spaces[ns.inode]; s != nil {
+		ns.close()
+		return s, nil
+	}
+	s := &linuxSpace{kernel: k, namespace: ns}
+	if s.links, err = netlink.NewHandleAt(ns.fd, unix.NETLINK_ROUTE); err != nil {
+		ns.close()
+		return nil, err
+	}
+	r, err := openRules(int(ns.fd))
+	switch {
+	case err == nil:
+		r.native = k.capabilities().NFQueue.native
+		s.queue = &queue{rules: r}
+	case errors.Is(err, &Error{Code: Refused}), k.capabilities().NFQueue.OK:
+		s.links.Close()
+		ns.close()
+		return nil, err
+	}
+	k.spaces[ns.inode] = s
+	return s, nil
+}
+
+// ladder chooses the back-end for an effect.
+func (k *linux) ladder(e effect) (string, error) {
+	c := k.capabilities()
+	netemOK := c.Netem.OK && k.backend != "queue"
+	queueOK := c.NFQueue.OK && k.backend != "netem"
+	sendsOnly := e.in == nil
+	seeded := e.seed != 0 && e.random()
+	switch {
+	case netemOK && sendsOnly && (!seeded || !queueOK):
+		return "netem", nil
+	case queueOK:
+		return "queue", nil
+	case netemOK:
+		return "", &Error{Code: NotSupported, Message: "not supported: packets that arrive are delayed or dropped by the queue only, and " + c.NFQueue.Detail, Remedy: c.NFQueue.Remedy}
+	}
+	return "", &Error{Code: NotSupported, Message: "not supported: " + c.Netem.Detail + "; " + c.NFQueue.Detail, Remedy: joinReason(c.Netem.Remedy, c.NFQueue.Remedy)}
+}
+
+func (s *linuxSpace) install(e effect) (string, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	backend, err := s.kernel.ladder(e)
+	if err != nil {
+		return "", err
+	}
+	if backend == "netem" {
+		e.seed = 0
+		if s.netem == nil {
+			s.netem = &netem{links: s.links}
+		}
+		err = s.netem.install(e)
+	} else {
+		if e.seed == 0 && e.random() {
+			e.seed = newSeed()
+		}
+		err = s.queue.install(e)
+	}
+	// Also after an error: what is half done must be undone by uninstall.
+	s.order = append(s.order, e)
+	return backend, err
+}
+
+func (s *linuxSpace) uninstall(id string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var errs []error
+	if s.netem != nil {
+		errs = append(errs, s.netem.uninstall(id))
+	}
+	if s.queue != nil {
+		errs = append(errs, s.queue.uninstall(id))
+	}
+	if err := errors.Join(errs...); err != nil {
+		return err
+	}
+	s.order = slices.DeleteFunc(s.order, func(e effect) bool { return e.id == id })
+	return nil
+}
+
+func (s *linuxSpace) effects() []effect {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.order)
+}
+
+func (s *linuxSpace) packets(id string) Packets {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.netem != nil && s.netem.has(id) {
+		return s.netem.packets(id)
+	}
+	if s.queue != nil {
+		return s.queue.pipe.packets(id)
+	}
+	return Packets{}
+}
+
+func (s *linuxSpace) probe(ctx context.Context, run probeRun) (probeResult, error) {
+	return s.namespace.probe(ctx, run)
+}
+
+func (s *linuxSpace) gone() <-chan struct{} { return s.over }
+
+func (s *linuxSpace) close() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.kernel.mu.Lock()
+	if s.kernel.spaces[s.inode] == s {
+		delete(s.kernel.spaces, s.inode)
+	}
+	s.kernel.mu.Unlock()
+	var errs []error
+	if s.netem != nil {
+		errs = append(errs, s.netem.close())
+	}
+	if s.queue != nil {
+		errs = append(errs, s.queue.close())
+	}
+	s.order = nil
+	s.links.Close()
+	s.namespace.close()
+	return errors.Join(errs...)
+}
+
+// candidates are the match's own single addresses, gateways, the first
+// addresses of the connected networks and neighbours heard of.
+func (s *linuxSpace) candidates(m match) []endpoint {
+	var out []endpoint
+	add := func(a netip.Addr) {
+		a = a.Unmap()
+		if a.IsValid() && !a.IsLoopback() && !a.IsMulticast() && !a.IsLinkLocalUnicast() && !slices.Contains(out, endpoint{addr: a}) {
+			out = append(out, endpoint{addr: a})
+		}
+	}
+	for _, p := range m.prefixes {
+		if p.IsSingleIP() {
+			add(p.Addr())
+		}
+	}
+	routes, _ := s.links.RouteList(nil, netlink.FAMILY_ALL)
+	for _, r := range routes {
+		if a, ok := netip.AddrFromSlice(r.Gw); ok {
+			add(a)
+		}
+	}
+	own := map[netip.Addr]bool{}
+	addrs, _ := s.links.AddrList(nil, netlink.FAMILY_V4)
+	for _, a := range addrs {
+		if ip, ok := netip.AddrFromSlice(a.IP.To4()); ok {
+			own[ip] = true
+			ones, _ := a.Mask.Size()
+			add(netip.PrefixFrom(ip, ones).Masked().Addr().Next())
+		}
+	}
+	neighbours, _ := s.links.NeighList(0, netlink.FAMILY_ALL)
+	for _, n := range neighbours {
+		if a, ok := netip.AddrFromSlice(n.IP); ok && n.State&(unix.NUD_REACHABLE|unix.NUD_STALE|unix.NUD_DELAY|unix.NUD_PERMANENT) != 0 {
+			add(a)
+		}
+	}
+	return slices.DeleteFunc(out, func(e endpoint) bool { return own[e.addr] })
+}
+
+func (k *linux) close() error { return nil }

@@ -1,0 +1,79 @@
+package agent
+
+import (
+	"encoding/binary"
+	"net"
+	"net/netip"
+
+	"github.com/google/nftables/expr"
+	"golang.org/x/sys/unix"
+)
+
+// transports lists the protocols a match needs a rule each for; "" is any.
+func transports(m match) []string {
+	switch {
+	case m.proto == "icmp":
+		return []string{"icmp", "icmpv6"}
+	case m.proto != "":
+		return []string{m.proto}
+	case m.port != 0:
+		return []string{"tcp", "udp"}
+	}
+	return []string{""}
+}
+
+var transportNumber = map[string]byte{"tcp": protoTCP, "udp": protoUDP, "icmp": protoICMP, "icmpv6": protoICMPv6}
+
+// notLoopback lets a rule match only what crosses a real interface.
+func notLoopback(dir int) []expr.Any {
+	key := expr.MetaKeyOIFNAME
+	if dir == dirIn {
+		key = expr.MetaKeyIIFNAME
+	}
+	name := make([]byte, unix.IFNAMSIZ)
+	copy(name, "lo")
+	return []expr.Any{
+		&expr.Meta{Key: key, Register: 1},
+		&expr.Cmp{Op: expr.CmpOpNeq, Register: 1, Data: name},
+	}
+}
+
+// address matches the other end: the destination of what goes out, the source of what comes in.
+func address(pre netip.Prefix, dir int) []expr.Any {
+	family, size, offset := byte(unix.NFPROTO_IPV4), 4, uint32(16)
+	if dir == dirIn {
+		offset = 12
+	}
+	if pre.Addr().Is6() {
+		family, size, offset = unix.NFPROTO_IPV6, 16, 24
+		if dir == dirIn {
+			offset = 8
+		}
+	}
+	return []expr.Any{
+		&expr.Meta{Key: expr.MetaKeyNFPROTO, Register: 1},
+		&expr.Cmp{Op: expr.CmpOpEq, Register: 1, Data: []byte{family}},
+		&expr.Payload{DestRegister: 1, Base: expr.PayloadBaseNetworkHeader, Offset: offset, Len: uint32(size)},
+		&expr.Bitwise{SourceRegister: 1, DestRegister: 1, Len: uint32(size),
+			Mask: net.CIDRMask(pre.Bits(), size*8), Xor: make([]byte, size)},
+		&expr.Cmp{Op: expr.CmpOpEq, Register: 1, Data: pre.Masked().Addr().AsSlice()},
+	}
+}
+
+// transport matches a protocol and, unless it is 0, the other end's port.
+func transport(proto string, port uint16, dir int) []expr.Any {
+	out := []expr.Any{
+		&expr.Meta{Key: expr.MetaKeyL4PROTO, Register: 1},
+		&expr.Cmp{Op: expr.CmpOpEq, Register: 1, Data: []byte{transportNumber[proto]}},
+	}
+	if port == 0 {
+		return out
+	}
+	offset := uint32(2) // destination port
+	if dir == dirIn {
+		offset = 0
+	}
+	return append(out,
+		&expr.Payload{DestRegister: 1, Base: expr.PayloadBaseTransportHeader, Offset: offset, Len: 2},
+		&expr.Cmp{Op: expr.CmpOpEq, Register: 1, Data: binary.BigEndian.AppendUint16(nil, port)})
+}

@@ -1,0 +1,122 @@
+package agent
+
+import (
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// pipeline decides about packets: every effect in the order of injection, each
+// with random sequences of its own, so that one more effect does not change
+// the sequence of those before it.
+type pipeline struct {
+	mu     sync.Mutex
+	stages []*stage
+}
+
+// stage is one effect with its sequences and counters.
+type stage struct {
+	effect
+	user, probe           [2]*rand.Rand // by direction: out, in
+	hit, dropped, delayed atomic.Uint64
+}
+
+const (
+	dirOut = iota
+	dirIn
+)
+
+func newStage(e effect) *stage {
+	s := &stage{effect: e}
+	for d := range 2 {
+		// The second word keeps the four sequences of one seed apart.
+		s.user[d] = rand.New(rand.NewPCG(e.seed, uint64(d)))
+		s.probe[d] = rand.New(rand.NewPCG(e.seed, uint64(d)+2))
+	}
+	return s
+}
+
+func (p *pipeline) add(e effect) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.stages = append(p.stages, newStage(e))
+}
+
+func (p *pipeline) remove(id string) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	n := len(p.stages)
+	p.stages = slices.DeleteFunc(p.stages, func(s *stage) bool { return s.id == id })
+	return len(p.stages) < n
+}
+
+func (p *pipeline) clear() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.stages = nil
+}
+
+// effects lists what is set, in order.
+func (p *pipeline) effects() []effect {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var out []effect
+	for _, s := range p.stages {
+		out = append(out, s.effect)
+	}
+	return out
+}
+
+func (p *pipeline) packets(id string) Packets {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, s := range p.stages {
+		if s.id == id {
+			return Packets{s.hit.Load(), s.dropped.Load(), s.delayed.Load()}
+		}
+	}
+	return Packets{}
+}
+
+// decide says what becomes of a packet: dropped, or sent on after a delay.
+func (p *pipeline) decide(b []byte, dir int) (drop bool, delay time.Duration) {
+	h, ok := parseHeader(b)
+	if !ok {
+		return false, 0
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, s := range p.stages {
+		a, addr, port := s.out, h.dst, h.dstPort
+		if dir == dirIn {
+			a, addr, port = s.in, h.src, h.srcPort
+		}
+		if a == nil || !s.match.matches(addr.Unmap(), port, h.proto) {
+			continue
+		}
+		s.hit.Add(1)
+		r := s.user[dir]
+		if h.probe {
+			r = s.probe[dir]
+		}
+		if a.loss > 0 && r.Float64() < a.loss {
+			s.dropped.Add(1)
+			return true, 0
+		}
+		if d := a.draw(r); d > 0 {
+			s.delayed.Add(1)
+			delay += d
+		}
+	}
+	return false, delay
+}
+
+// draw gives one delay, even over delay-jitter to delay+jitter.
+func (a *action) draw(r *rand.Rand) time.Duration {
+	if a.jitter == 0 {
+		return a.delay
+	}
+	return a.delay - a.jitter + time.Duration(r.Int64N(2*int64(a.jitter)+1))
+}

@@ -1,0 +1,170 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net/netip"
+	"os"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// prober sends numbered questions to one address and recognises the answers.
+type prober struct {
+	file     *os.File
+	question func(i int) []byte
+	answer   func(b []byte) (i int, ok bool)
+}
+
+// probe sends a series and waits for the answers.
+func (n *namespace) probe(ctx context.Context, run probeRun) (probeResult, error) {
+	run.count = min(run.count, maxProbes)
+	p, err := n.prober(run)
+	if err != nil {
+		return probeResult{}, fmt.Errorf("probe %s: %w", run.to, err)
+	}
+	defer p.file.Close()
+
+	sentAt := make([]time.Time, run.count)
+	sent := 0
+	start := time.Now()
+	// The last answer may take run.wait after the last question.
+	end := start.Add(time.Duration(run.count)*run.interval + run.wait)
+	if d, ok := ctx.Deadline(); ok && d.Before(end) {
+		end = d
+	}
+	_ = p.file.SetReadDeadline(end)
+	stop := context.AfterFunc(ctx, func() { _ = p.file.SetReadDeadline(time.Now()) })
+	defer stop()
+
+	gotAt := make(chan []time.Time, 1)
+	go func() { gotAt <- p.collect(run.count) }()
+	for sent < run.count && ctx.Err() == nil {
+		if wait := time.Until(start.Add(time.Duration(sent) * run.interval)); wait > 0 {
+			time.Sleep(wait)
+		}
+		q := p.question(sent)
+		sentAt[sent] = time.Now()
+		sent++
+		_, _ = p.file.Write(q) // one that cannot be sent is one without an answer
+	}
+	// Sending may have taken longer than planned.
+	if late := time.Now().Add(run.wait); late.After(end) && ctx.Err() == nil {
+		_ = p.file.SetReadDeadline(late)
+	}
+	got := <-gotAt
+	if err := ctx.Err(); err != nil {
+		return probeResult{}, err
+	}
+	res := probeResult{sent: sent}
+	for i, t := range got[:sent] {
+		if !t.IsZero() {
+			res.rtts = append(res.rtts, max(t.Sub(sentAt[i]), 0))
+		}
+	}
+	return res, nil
+}
+
+// collect notes when each answer came, until all are there or the deadline is.
+func (p *prober) collect(count int) []time.Time {
+	got := make([]time.Time, count)
+	buf := make([]byte, 2048)
+	for left := count; left > 0; {
+		n, err := p.file.Read(buf)
+		now := time.Now()
+		if errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, os.ErrClosed) {
+			break
+		}
+		if err != nil {
+			// An ICMP error on the socket: somebody on the way refuses. The
+			// deadline ends it if nothing else does.
+			time.Sleep(time.Millisecond)
+			continue
+		}
+		if i, ok := p.answer(buf[:n]); ok && i < count && got[i].IsZero() {
+			got[i] = now
+			left--
+		}
+	}
+	return got
+}
+
+// prober opens the socket for a series inside the namespace.
+func (n *namespace) prober(run probeRun) (*prober, error) {
+	v6 := run.to.addr.Is6()
+	family, icmp := unix.AF_INET, protoICMP
+	if v6 {
+		family, icmp = unix.AF_INET6, protoICMPv6
+	}
+	p := &prober{}
+	typ, proto := unix.SOCK_RAW, icmp
+	switch run.method {
+	case methodSYN:
+		proto = protoTCP
+	case methodDNS:
+		typ, proto = unix.SOCK_DGRAM, protoUDP
+	}
+	port := run.to.port
+	if typ == unix.SOCK_RAW {
+		port = 0
+	}
+	var local netip.Addr
+	err := n.do(func() error {
+		fd, err := unix.Socket(family, typ|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, proto)
+		if err != nil {
+			return err
+		}
+		_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, 4<<20)
+		if err := unix.Connect(fd, sockaddr(netip.AddrPortFrom(run.to.addr, port))); err != nil {
+			unix.Close(fd)
+			return err
+		}
+		sa, err := unix.Getsockname(fd)
+		if err != nil {
+			unix.Close(fd)
+			return err
+		}
+		local = addrOf(sa)
+		p.file = os.NewFile(uintptr(fd), "probe")
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	id := uint16(rand.Uint32())
+	switch run.method {
+	case methodICMP:
+		p.question = func(i int) []byte { return echoRequest(v6, id, i) }
+		p.answer = func(b []byte) (int, bool) { return echoReply(v6, id, b) }
+	case methodSYN:
+		to := netip.AddrPortFrom(run.to.addr, run.to.port)
+		p.question = func(i int) []byte {
+			return synSegment(netip.AddrPortFrom(local, synPorts+uint16(i%(65535-synPorts))), to, i)
+		}
+		p.answer = func(b []byte) (int, bool) { return synAnswer(v6, run.to.port, b) }
+	case methodDNS:
+		p.question = func(i int) []byte { return dnsQuery(id + uint16(i)) }
+		p.answer = func(b []byte) (int, bool) { a, ok := dnsAnswer(b); return int(a - id), ok }
+	}
+	return p, nil
+}
+
+func sockaddr(ap netip.AddrPort) unix.Sockaddr {
+	if ap.Addr().Is6() {
+		return &unix.SockaddrInet6{Addr: ap.Addr().As16(), Port: int(ap.Port())}
+	}
+	return &unix.SockaddrInet4{Addr: ap.Addr().As4(), Port: int(ap.Port())}
+}
+
+func addrOf(sa unix.Sockaddr) netip.Addr {
+	switch sa := sa.(type) {
+	case *unix.SockaddrInet4:
+		return netip.AddrFrom4(sa.Addr)
+	case *unix.SockaddrInet6:
+		return netip.AddrFrom16(sa.Addr)
+	}
+	return netip.Addr{}
+}

@@ -1,0 +1,94 @@
+package agent
+
+import (
+	"math"
+	"slices"
+	"time"
+)
+
+// probeCount says how many probes tell a loss of share p from none: with
+// ceil(7/p) probes all get through by chance in fewer than 1 of 1000 runs
+// (1-p)^n < e^-7. At least 100, so that the share measured means something;
+// at most 7000, the least for 0.1 percent.
+func probeCount(p float64) int {
+	if p <= 0 {
+		return 0
+	}
+	return min(max(int(math.Ceil(7/p)), 100), 7000)
+}
+
+// binomialBand gives the numbers of losses out of n that lie in the central
+// 99.9 percent when each is lost with share p.
+func binomialBand(n int, p float64) (lo, hi int) {
+	if p <= 0 || n == 0 {
+		return 0, 0
+	}
+	if p >= 1 {
+		return n, n
+	}
+	const tail = 0.0005
+	lnp, lnq := math.Log(p), math.Log1p(-p)
+	lgn, _ := math.Lgamma(float64(n) + 1)
+	cdf := 0.0
+	lo, hi = -1, n
+	for k := 0; k <= n; k++ {
+		a, _ := math.Lgamma(float64(k) + 1)
+		b, _ := math.Lgamma(float64(n-k) + 1)
+		cdf += math.Exp(lgn - a - b + float64(k)*lnp + float64(n-k)*lnq)
+		if lo < 0 && cdf > tail {
+			lo = k
+		}
+		if cdf >= 1-tail {
+			hi = k
+			break
+		}
+	}
+	return max(lo, 0), hi
+}
+
+// median of the durations; 0 for none.
+func median(d []time.Duration) time.Duration {
+	if len(d) == 0 {
+		return 0
+	}
+	s := slices.Clone(d)
+	slices.Sort(s)
+	if n := len(s); n%2 == 0 {
+		return (s[n/2-1] + s[n/2]) / 2
+	}
+	return s[len(s)/2]
+}
+
+// delaySeen reports whether the added delay measured is the one set: within a
+// fifth of it, what jitter does to a median of n, and slack for the machine.
+func delaySeen(added, set, jitter time.Duration, n int, slack time.Duration) bool {
+	// The median of n even draws over ±jitter deviates by about jitter/sqrt(n+2);
+	// four times that is met practically always.
+	spread := time.Duration(4 * float64(jitter) / math.Sqrt(float64(n)+2))
+	spread = min(spread, jitter)
+	return added >= set*4/5-spread && added > set/4 && added <= set*6/5+spread+slack
+}
+
+// delayGone reports whether what is left of a delay is closer to nothing than to it.
+func delayGone(left, was time.Duration) bool {
+	return left < was/2 || left < 300*time.Microsecond
+}
+
+// lossSeen reports whether lost of n fits share p and cannot be taken for base,
+// the share that was expected without the fault.
+func lossSeen(lost, n int, p, base float64) bool {
+	lo, hi := binomialBand(n, p)
+	if lost < lo || lost > hi {
+		return false
+	}
+	_, baseHi := binomialBand(n, base)
+	// Where the two bands overlap (a small loss on top of a large one) only
+	// the own band can be asked for; the counters prove the rest.
+	return lost > baseHi || base > 0
+}
+
+// lossGone reports whether lost of n fits what is left.
+func lossGone(lost, n int, left float64) bool {
+	_, hi := binomialBand(n, left)
+	return lost <= hi
+}

@@ -1,0 +1,208 @@
+package agent
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+)
+
+const (
+	delayProbes   = 15
+	delayInterval = 3 * time.Millisecond
+	lossInterval  = 500 * time.Microsecond
+	attempts      = 3 // a measurement outside its band is repeated: bands are 99.9 percent
+	slack         = 3 * time.Millisecond
+)
+
+// route is a way to see an effect: an address that answers, and the round trip
+// there with nothing injected.
+type route struct {
+	method string
+	to     endpoint
+	bare   time.Duration
+}
+
+func (r route) expect(effects []effect) outlook {
+	return expect(effects, r.to.addr, r.to.port, protoOf(r.method))
+}
+
+// findRoute looks for an address that answers and that the effect concerns,
+// and measures the round trip as it is.
+func findRoute(ctx context.Context, sp space, e effect, given []string) (route, time.Duration, error) {
+	var tries []route
+	var why error
+	var list []endpoint
+	for _, s := range given {
+		p, err := parseProbe(s)
+		if err != nil {
+			return route{}, 0, err
+		}
+		list = append(list, p)
+	}
+	if len(given) == 0 {
+		list = sp.candidates(e.match)
+	}
+	for _, p := range list {
+		method, to, err := methodFor(e.match, p)
+		if err != nil {
+			why = err
+			continue
+		}
+		r := route{method: method, to: to}
+		if e.match.matches(to.addr, to.port, protoOf(method)) && !slices.Contains(tries, r) {
+			tries = append(tries, r)
+		}
+	}
+	if len(tries) == 0 {
+		if why != nil {
+			return route{}, 0, why
+		}
+		return route{}, 0, &Error{Code: NoProbe, Message: "no address to probe: none known that the fault concerns", Remedy: "name probe addresses inside the peer"}
+	}
+	tries = tries[:min(len(tries), 16)]
+	medians := make([]time.Duration, len(tries))
+	answered := make([]bool, len(tries))
+	before := sp.effects()
+	var wg sync.WaitGroup
+	for i, r := range tries {
+		wg.Go(func() {
+			o := r.expect(before)
+			res, err := sp.probe(ctx, delayRun(r, o))
+			medians[i], answered[i] = median(res.rtts), err == nil && len(res.rtts) > 0
+		})
+	}
+	wg.Wait()
+	for i, r := range tries {
+		if answered[i] {
+			// Again, alone and warm: the first packets may have waited for
+			// neighbours to be resolved and for each other.
+			o := r.expect(before)
+			m := medians[i]
+			if res, err := sp.probe(ctx, delayRun(r, o)); err == nil && len(res.rtts) > 0 {
+				m = min(m, median(res.rtts))
+			}
+			r.bare = max(m-o.delay, 0)
+			return r, m, nil
+		}
+	}
+	if err := ctx.Err(); err != nil {
+		return route{}, 0, err
+	}
+	return route{}, 0, &Error{Code: NoProbe,
+		Message: fmt.Sprintf("none of %d addresses answers a probe (%s), first %s", len(tries), tries[0].method, tries[0].to),
+		Remedy:  "name a probe address that answers, such as another container of the network"}
+}
+
+// delayRun is a series to measure the round trip when o is expected.
+func delayRun(r route, o outlook) probeRun {
+	n := delayProbes
+	if o.loss > 0 {
+		n = int(min(float64(n)/max(1-o.loss, 0.01), 300))
+	}
+	return probeRun{r.method, r.to, n, delayInterval, waitFor(r, o)}
+}
+
+// waitFor is how long an answer may take before it counts as lost.
+func waitFor(r route, o outlook) time.Duration {
+	return o.delay + o.jitter + 10*r.bare + 300*time.Millisecond
+}
+
+// proveActive measures until the effect is seen. sp has it installed.
+func proveActive(ctx context.Context, sp space, e effect, r route, before time.Duration) (*Measurement, error) {
+	all := sp.effects()
+	without := slices.DeleteFunc(slices.Clone(all), func(o effect) bool { return o.id == e.id })
+	want, base := r.expect(all), r.expect(without)
+	set := r.expect([]effect{e})
+	n := probeCount(set.loss)
+	var m *Measurement
+	for try := range attempts {
+		if try > 0 && !pause(ctx, 100*time.Millisecond) {
+			break
+		}
+		run := delayRun(r, want)
+		if n > 0 {
+			run.count, run.interval = n<<try, lossInterval // more on every try: a verdict, not a dice roll
+		}
+		res, err := sp.probe(ctx, run)
+		if err != nil {
+			return nil, err
+		}
+		m = measurement(r, res, before, want.loss)
+		delayOK := set.delay == 0 || len(res.rtts) > 0 &&
+			delaySeen(median(res.rtts)-before, set.delay, want.jitter, len(res.rtts), slack+before/2)
+		lossOK := set.loss == 0 || lossSeen(res.lost(), res.sent, want.loss, base.loss)
+		if delayOK && lossOK {
+			return m, nil
+		}
+	}
+	if err := ctx.Err(); err != nil {
+		return m, err
+	}
+	return m, errorf(Unproved, "effect not seen at %s (%s): added %.2f ms, want %.2f ms; lost %.2f%% of %d, want %.2f%% to %.2f%%",
+		m.Address, m.Method, m.AddedMS, ms(set.delay), m.LossPercent, m.Probes, m.LossBand[0], m.LossBand[1])
+}
+
+// proveGone measures until the effect of e, no longer installed, is not seen any more.
+func proveGone(ctx context.Context, sp space, e effect, r route) error {
+	left := r.expect(sp.effects())
+	was := r.expect([]effect{e})
+	n := probeCount(was.loss)
+	why := ""
+	for try := range attempts {
+		if try > 0 && !pause(ctx, 200*time.Millisecond) {
+			break
+		}
+		run := delayRun(r, left)
+		if n > 0 {
+			run.count, run.interval = n, lossInterval
+		}
+		res, err := sp.probe(ctx, run)
+		if err != nil {
+			return err
+		}
+		if len(res.rtts) == 0 && left.loss < 1 && was.loss < 1 {
+			return errorf(NoProbe, "not measured again: %s does not answer any more", r.to)
+		}
+		rest := median(res.rtts) - r.bare - left.delay
+		if lossGone(res.lost(), res.sent, left.loss) && (was.delay == 0 || delayGone(rest, was.delay)) {
+			return nil
+		}
+		why = fmt.Sprintf("%.2f ms of %.2f ms left, lost %d of %d", ms(rest), ms(was.delay), res.lost(), res.sent)
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	return errorf(Unproved, "effect still seen at %s after taking it away: %s", r.to, why)
+}
+
+func measurement(r route, res probeResult, before time.Duration, loss float64) *Measurement {
+	lo, hi := binomialBand(res.sent, loss)
+	n := float64(max(res.sent, 1))
+	m := &Measurement{
+		Method: r.method, Address: r.to.String(), Probes: res.sent, Lost: res.lost(),
+		LossPercent: 100 * float64(res.lost()) / n,
+		LossBand:    [2]float64{100 * float64(lo) / n, 100 * float64(hi) / n},
+		BeforeMS:    ms(before),
+	}
+	if len(res.rtts) > 0 {
+		m.AfterMS = ms(median(res.rtts))
+		m.AddedMS = m.AfterMS - m.BeforeMS
+	}
+	return m
+}
+
+func ms(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
+
+// pause waits; false means that ctx ended first.
+func pause(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}

@@ -1,0 +1,66 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+
+	"github.com/docker/docker/api/types/network"
+)
+
+// Network is one of the engine's networks.
+type Network struct {
+	ID       string
+	Name     string
+	Labels   map[string]string
+	Subnets  []netip.Prefix
+	Internal bool
+}
+
+// CreateNetwork makes a bridge network with one IPv4 subnet; internal ones have
+// no way out of the machine.
+func (e *Engine) CreateNetwork(ctx context.Context, name string, subnet netip.Prefix, internal bool, labels map[string]string) (string, error) {
+	r, err := e.cli.NetworkCreate(ctx, name, network.CreateOptions{
+		Driver: "bridge", Internal: internal, Labels: labels,
+		IPAM: &network.IPAM{Config: []network.IPAMConfig{{Subnet: subnet.String()}}},
+	})
+	if err != nil {
+		return "", fmt.Errorf("create network %s (%s): %w", name, subnet, err)
+	}
+	return r.ID, nil
+}
+
+// Networks lists the networks that carry all the labels.
+func (e *Engine) Networks(ctx context.Context, labels ...string) ([]Network, error) {
+	rs, err := e.cli.NetworkList(ctx, network.ListOptions{Filters: labelFilter(labels)})
+	if err != nil {
+		return nil, fmt.Errorf("list networks: %w", err)
+	}
+	var out []Network
+	for _, r := range rs {
+		n := Network{ID: r.ID, Name: r.Name, Labels: r.Labels, Internal: r.Internal}
+		for _, c := range r.IPAM.Config {
+			if p, err := netip.ParsePrefix(c.Subnet); err == nil {
+				n.Subnets = append(n.Subnets, p)
+			}
+		}
+		out = append(out, n)
+	}
+	return out, nil
+}
+
+// RemoveNetwork takes a network away; one that does not exist is no error.
+func (e *Engine) RemoveNetwork(ctx context.Context, id string) error {
+	if err := e.cli.NetworkRemove(ctx, id); err != nil && !IsNotFound(err) {
+		return fmt.Errorf("remove network %s: %w", id, err)
+	}
+	return nil
+}
+
+// Disconnect takes a container out of a network, by force where it does not run.
+func (e *Engine) Disconnect(ctx context.Context, networkID, id string) error {
+	if err := e.cli.NetworkDisconnect(ctx, networkID, id, true); err != nil && !IsNotFound(err) {
+		return fmt.Errorf("take container %s out of network %s: %w", id, networkID, err)
+	}
+	return nil
+}

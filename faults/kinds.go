@@ -1,0 +1,119 @@
+package faults
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Param documents one parameter of a kind of fault.
+type Param struct {
+	Name    string `json:"name"`
+	Type    string `json:"type"`
+	Unit    string `json:"unit"`
+	Default string `json:"default"`
+	Range   string `json:"range"`
+	Doc     string `json:"doc"`
+}
+
+// KindInfo documents one kind of fault.
+type KindInfo struct {
+	Kind     string   `json:"kind"`
+	Family   string   `json:"family"`
+	Params   []Param  `json:"params"`
+	Backends []string `json:"backends"` // in the order they are tried
+	Sees     string   `json:"sees"`     // what a trainee sees
+
+	decode func(params []byte) (Fault, error)
+}
+
+var (
+	directionParam = Param{"direction", "string", "", "out", "out, in, both", "which way packets go, seen from the target"}
+	peerParam      = Param{"peer", "object", "", "all but loopback",
+		`{"addresses": up to 64 IPs or CIDRs, "port": 1 to 65535, "protocol": tcp, udp or icmp}`, "the other end of the traffic concerned"}
+	packetBackends = []string{"netem", "queue"}
+)
+
+// kinds is the one table of what can be broken.
+var kinds = []KindInfo{
+	{
+		Kind: "latency", Family: "network", Backends: packetBackends,
+		Params: []Param{
+			{"delay", "duration", "time", "", "above 0, up to 10s", "added to each packet"},
+			{"jitter", "duration", "time", "0s", "0 up to the delay", "spreads the delay evenly around its value"},
+			directionParam,
+			{"rtt", "bool", "", "false", "true, false", "take the delay as added to a round trip; with direction both half goes each way"},
+			peerParam,
+		},
+		Sees:   "every request over the link takes longer by the delay, times the calls it makes in a row; load and errors stay flat",
+		decode: decodeAs[Latency],
+	},
+	{
+		Kind: "loss", Family: "network", Backends: packetBackends,
+		Params: []Param{
+			{"percent", "number", "percent", "", "above 0, up to 100", "share of the packets that are dropped"},
+			directionParam,
+			peerParam,
+			{"seed", "integer", "", "0 (chosen and recorded)", "0 to 18446744073709551615", "fixes which packets are dropped; a seed needs the queue"},
+		},
+		Sees:   "some requests stall for 200 ms, 400 ms, 1 s and then succeed; retransmissions rise; the median and the error rate hardly move",
+		decode: decodeAs[PacketLoss],
+	},
+}
+
+// Kinds gives the reference facts of every kind of fault, in a fixed order.
+func Kinds() []KindInfo { return slices.Clone(kinds) }
+
+// Decode reads a fault from its kind and its parameters as a JSON object and
+// validates it. Unknown keys, wrong types and values out of range are errors
+// that name what is allowed; an unknown kind wraps [ErrUnknownKind].
+func Decode(kind string, params []byte) (Fault, error) {
+	i := slices.IndexFunc(kinds, func(k KindInfo) bool { return k.Kind == kind })
+	if i < 0 {
+		var names []string
+		for _, k := range kinds {
+			names = append(names, k.Kind)
+		}
+		return nil, fmt.Errorf("%w: %q; want one of %s", ErrUnknownKind, kind, strings.Join(names, ", "))
+	}
+	if err := checkKeys(kinds[i], params); err != nil {
+		return nil, fmt.Errorf("%s: %w", kind, err)
+	}
+	f, err := kinds[i].decode(params)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", kind, err)
+	}
+	if err := f.Validate(); err != nil {
+		return nil, fmt.Errorf("%s: %w", kind, err)
+	}
+	return f, nil
+}
+
+// checkKeys refuses keys that are not in the table, spelt exactly: encoding/json
+// alone would take "Percent" or "PERCENT" for "percent".
+func checkKeys(k KindInfo, params []byte) error {
+	var keys map[string]json.RawMessage
+	if err := json.Unmarshal(params, &keys); err != nil || keys == nil {
+		return fmt.Errorf("parameters are %.60q; want a JSON object", bytes.TrimSpace(params))
+	}
+	var names []string
+	for _, p := range k.Params {
+		names = append(names, p.Name)
+	}
+	for key := range keys {
+		if !slices.Contains(names, key) {
+			return fmt.Errorf("unknown parameter %q; want %s", key, strings.Join(names, ", "))
+		}
+	}
+	return nil
+}
+
+func decodeAs[F Fault](params []byte) (Fault, error) {
+	var f F
+	if err := strict(params, &f); err != nil {
+		return nil, err
+	}
+	return f, nil
+}

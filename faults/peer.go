@@ -1,0 +1,88 @@
+package faults
+
+import (
+	"fmt"
+	"net/netip"
+	"strings"
+)
+
+// maxAddresses bounds a peer's list; each entry becomes at least one kernel rule.
+const maxAddresses = 64
+
+// Peer chooses the traffic a network fault concerns by who is at the other
+// end. The zero Peer is everything except loopback, which no fault touches.
+type Peer struct {
+	// Addresses are IPv4 or IPv6 addresses or CIDR prefixes; none means any. At most 64.
+	Addresses []string `json:"addresses,omitempty"`
+	// Port is the peer's port, 1 to 65535; 0 means any.
+	Port int `json:"port,omitempty"`
+	// Protocol is tcp, udp or icmp (both versions); empty means any. With a
+	// Port it means tcp and udp.
+	Protocol string `json:"protocol,omitempty"`
+}
+
+// IsZero reports whether the peer is everything.
+func (p Peer) IsZero() bool {
+	return len(p.Addresses) == 0 && p.Port == 0 && p.Protocol == ""
+}
+
+// Prefixes gives the addresses in masked form; a single address is a prefix
+// of full length. IPv4 written as IPv6 is taken as IPv4.
+func (p Peer) Prefixes() ([]netip.Prefix, error) {
+	var out []netip.Prefix
+	for _, s := range p.Addresses {
+		pre, err := parsePrefix(s)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, pre)
+	}
+	return out, nil
+}
+
+func parsePrefix(s string) (netip.Prefix, error) {
+	wrong := func() error {
+		return fmt.Errorf("peer address is %q; want an IP address or a CIDR prefix such as 10.0.0.0/24", s)
+	}
+	if !strings.Contains(s, "/") {
+		a, err := netip.ParseAddr(s)
+		if err != nil || a.Zone() != "" {
+			return netip.Prefix{}, wrong()
+		}
+		a = a.Unmap()
+		return netip.PrefixFrom(a, a.BitLen()), nil
+	}
+	pre, err := netip.ParsePrefix(s)
+	if err != nil || pre.Addr().Is4In6() {
+		return netip.Prefix{}, wrong()
+	}
+	return pre.Masked(), nil
+}
+
+func (p Peer) validate() error {
+	if len(p.Addresses) > maxAddresses {
+		return fmt.Errorf("peer has %d addresses; want at most %d", len(p.Addresses), maxAddresses)
+	}
+	pres, err := p.Prefixes()
+	if err != nil {
+		return err
+	}
+	for i, pre := range pres {
+		if pre.Addr().IsLoopback() {
+			return fmt.Errorf("peer address is %q; want none of loopback, which faults never touch", p.Addresses[i])
+		}
+	}
+	if p.Port < 0 || p.Port > 65535 {
+		return fmt.Errorf("peer port is %d; want 1 to 65535, or 0 for any", p.Port)
+	}
+	switch p.Protocol {
+	case "", "tcp", "udp":
+	case "icmp":
+		if p.Port != 0 {
+			return fmt.Errorf("peer port is %d with protocol icmp; want 0, icmp has no ports", p.Port)
+		}
+	default:
+		return fmt.Errorf("peer protocol is %q; want tcp, udp, icmp or none", p.Protocol)
+	}
+	return nil
+}
