@@ -38,6 +38,7 @@ type Started struct {
 	StartedAt time.Time `json:"started_at"`
 	BrokenAt  time.Time `json:"broken_at"`
 	ExpiresAt time.Time `json:"expires_at"`
+	Brief     string    `json:"brief"` // what the pager says
 }
 
 const defaultTTL = 4 * time.Hour
@@ -78,7 +79,7 @@ func Start(ctx context.Context, e *engine.Engine, o StartOptions, say func(contr
 		return nil, err
 	}
 	return &Started{ID: cfg.ID, Scenario: lab.Scenario, Seed: cfg.Seed, Pace: cfg.Pace,
-		StartedAt: ready.StartedAt, BrokenAt: ready.BrokenAt, ExpiresAt: ready.ExpiresAt}, nil
+		StartedAt: ready.StartedAt, BrokenAt: ready.BrokenAt, ExpiresAt: ready.ExpiresAt, Brief: ready.Brief}, nil
 }
 
 // settle fills in what was left open and chooses lab and variant.

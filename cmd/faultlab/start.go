@@ -44,14 +44,6 @@ The lab runs on when the command has ended, until faultlab stop or its time is u
 				if asJSON {
 					return printJSON(cmd, started)
 				}
-				l, err := labs.Find(ctx, e, started.ID)
-				if err != nil {
-					return err
-				}
-				brief, err := l.Brief(ctx)
-				if err != nil {
-					return err
-				}
 				fmt.Fprintf(cmd.OutOrStdout(), `
 %s
 Lab %s is on (seed %d, pace %s, until %s).
@@ -62,7 +54,7 @@ Lab %s is on (seed %d, pace %s, until %s).
   faultlab diagnose       say what it was
   faultlab grade          is it fixed?
   faultlab stop           remove all of it
-`, brief, started.ID, started.Seed, started.Pace, started.ExpiresAt.Local().Format("15:04"))
+`, started.Brief, started.ID, started.Seed, started.Pace, started.ExpiresAt.Local().Format("15:04"))
 				return nil
 			})
 		},

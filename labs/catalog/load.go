@@ -135,12 +135,12 @@ func Read(dir fs.FS, id, variant string) (*Lab, error) {
 	if err != nil {
 		return nil, err
 	}
-	text, err := expand(string(raw), v.Vars)
+	text, err := expandYAML(raw, v.Vars)
 	if err != nil {
 		return nil, fmt.Errorf("lab %s: lab.yaml: %w", id, err)
 	}
 	l := &Lab{}
-	dec := yaml.NewDecoder(bytes.NewReader([]byte(text)))
+	dec := yaml.NewDecoder(bytes.NewReader(text))
 	dec.KnownFields(true)
 	if err := dec.Decode(l); err != nil {
 		return nil, fmt.Errorf("lab %s: lab.yaml: %w", id, err)
@@ -188,6 +188,41 @@ func expand(text string, vars map[string]string) (string, error) {
 		return v
 	})
 	return out, err
+}
+
+// expandYAML puts the vars into every scalar but the variants' own, after parsing:
+// a var may hold line breaks and quotes. A plain ${number} becomes a number.
+func expandYAML(raw []byte, vars map[string]string) ([]byte, error) {
+	var doc yaml.Node
+	if err := yaml.Unmarshal(raw, &doc); err != nil {
+		return nil, err
+	}
+	var walk func(n *yaml.Node) error
+	walk = func(n *yaml.Node) error {
+		if n.Kind == yaml.ScalarNode {
+			old := n.Value
+			var err error
+			if n.Value, err = expand(old, vars); err != nil {
+				return fmt.Errorf("line %d: %w", n.Line, err)
+			}
+			if n.Value != old && n.Style == 0 {
+				n.Tag = ""
+			}
+		}
+		for i, c := range n.Content {
+			if n.Kind == yaml.MappingNode && i > 0 && n.Content[i-1].Value == "variants" {
+				continue
+			}
+			if err := walk(c); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	if err := walk(&doc); err != nil {
+		return nil, err
+	}
+	return yaml.Marshal(&doc)
 }
 
 // fixes reads right/*.sh and wrong/*.sh. A wrong one says in its opening comment

@@ -5,10 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 	"time"
 
 	"faultlab/faults/engine"
+	"faultlab/labs/catalog"
 	"faultlab/labs/endpoint"
 	"faultlab/labs/grade"
 	"faultlab/labs/sli"
@@ -34,13 +36,14 @@ type Ready struct {
 	BrokenAt  time.Time `json:"broken_at"`
 	PagedAt   time.Time `json:"paged_at"`
 	ExpiresAt time.Time `json:"expires_at"`
+	Brief     string    `json:"brief"` // what the pager says
 }
 
 // baseline is how long users must be well before the system is broken.
 var baseline = map[string]time.Duration{"real": 5 * time.Second, "fast": 3 * time.Second}
 
 // hurtWithin is how long users may take to suffer after breaking.
-var hurtWithin = map[string]time.Duration{"real": 60 * time.Second, "fast": 45 * time.Second}
+var hurtWithin = map[string]time.Duration{"real": 45 * time.Second, "fast": 45 * time.Second}
 
 // start brings the shop up, makes sure it is healthy, breaks it, and waits until
 // users suffer; then the pager speaks.
@@ -61,7 +64,7 @@ func (c *Control) start(ctx context.Context, say func(Progress)) (*Ready, error)
 		return nil, err
 	}
 	st := c.keep.get()
-	return &Ready{StartedAt: c.cfg.CreatedAt, BrokenAt: st.BrokenAt, PagedAt: st.PagedAt, ExpiresAt: c.cfg.CreatedAt.Add(c.cfg.TTL)}, nil
+	return &Ready{StartedAt: c.cfg.CreatedAt, BrokenAt: st.BrokenAt, PagedAt: st.PagedAt, ExpiresAt: c.cfg.CreatedAt.Add(c.cfg.TTL), Brief: c.lab.Brief}, nil
 }
 
 // bringUp makes networks, bastion, traffic and agent, and has the bastion bring
@@ -124,27 +127,37 @@ func (c *Control) startTraffic(ctx context.Context) error {
 
 // fillWorkspace puts the team's repository, with its history, into the workspace.
 func (c *Control) fillWorkspace(ctx context.Context) error {
-	stream, err := workspace.FastImport(c.cfg.CreatedAt, c.cfg.Seed)
+	files, err := workspace.Files(prefix3(c.shop))
 	if err != nil {
 		return err
 	}
-	env := workspace.Env(workspace.Site{
+	stream, err := workspace.FastImport(c.cfg.CreatedAt, c.cfg.Seed, files, workspace.History())
+	if err != nil {
+		return err
+	}
+	env, err := workspace.Env{
 		Project: "shop-" + c.cfg.ID, ShopNetwork: Name(c.cfg.ID, "shop"), UsersNetwork: Name(c.cfg.ID, "users"),
 		ShopNet: prefix3(c.shop), UsersNet: prefix3(c.users), Registry: c.cfg.Registry,
-	})
+	}.Text()
+	if err != nil {
+		return err
+	}
 	script := "set -e; git init -q -b main .; git fast-import --quiet; git reset -q --hard; cat > /dev/null"
 	if _, err := c.bastion(ctx, script, strings.NewReader(string(stream))); err != nil {
 		return fmt.Errorf("fill the workspace: %w", err)
 	}
-	if _, err := c.bastion(ctx, "cat > .env", strings.NewReader(string(env))); err != nil {
+	if _, err := c.bastion(ctx, "cat > .env", strings.NewReader(env)); err != nil {
 		return fmt.Errorf("fill the workspace: %w", err)
 	}
 	return nil
 }
 
+// services is how many containers compose.yaml brings up, for progress.
+const services = 9
+
 // composeUp runs what a trainee can run, and reports how many containers are up.
 func (c *Control) composeUp(ctx context.Context, say func(Progress)) error {
-	of := len(workspace.Services())
+	of := services
 	done := make(chan error, 1)
 	go func() {
 		_, err := c.bastion(ctx, "docker compose up -d --quiet-pull", nil)
@@ -215,33 +228,18 @@ func (c *Control) suffering(from, to time.Time) []string {
 // breakIt takes the lab's steps and waits until users suffer.
 func (c *Control) breakIt(ctx context.Context, say func(Progress)) error {
 	say(Progress{Phase: "break", Of: 2, Text: "the incident begins"})
-	broken := time.Now()
-	if err := c.keep.set(func(s *State) { s.BrokenAt = broken }); err != nil {
-		return err
-	}
 	for _, step := range c.lab.Break {
 		if err := c.take(ctx, step); err != nil {
 			return fmt.Errorf("break the system: %w", err)
 		}
 	}
+	broken := time.Now()
+	if err := c.keep.set(func(s *State) { s.BrokenAt = broken }); err != nil {
+		return err
+	}
 	say(Progress{Phase: "break", Done: 1, Of: 2, Text: "waiting until users notice"})
-	for {
-		if err := c.waitUntil(ctx, c.now().Add(time.Second)); err != nil {
-			return err
-		}
-		now := c.now()
-		from := now.Add(-5 * time.Second)
-		if from.Before(broken) {
-			from = broken
-		}
-		if bad := c.suffering(from, now); len(bad) > 0 && now.Sub(from) >= time.Second {
-			c.line.add(Event{Actor: "system", Kind: "break", Secret: true,
-				Text: fmt.Sprintf("users suffer %.0f s after breaking: %s", now.Sub(broken).Seconds(), strings.Join(bad, ", "))})
-			break
-		}
-		if limit := hurtWithin[c.cfg.Pace]; now.Sub(broken) > limit {
-			return fmt.Errorf("users did not suffer within %v of breaking; this lab is of no use", limit)
-		}
+	if err := c.untilHurt(ctx, broken); err != nil {
+		return err
 	}
 	err := c.keep.set(func(s *State) { s.Phase, s.HurtAt, s.PagedAt = "running", c.now(), time.Now() })
 	if err != nil {
@@ -251,6 +249,42 @@ func (c *Control) breakIt(ctx context.Context, say func(Progress)) error {
 	say(Progress{Phase: "break", Done: 2, Of: 2, Text: "the pager has gone off"})
 	return nil
 }
+
+// untilHurt waits until users suffer. Replacing containers costs a few requests
+// by itself; that is not the incident, so after a deploy users must first have
+// been well again for two seconds, or have suffered for longer than any deploy.
+func (c *Control) untilHurt(ctx context.Context, broken time.Time) error {
+	settled := !slices.ContainsFunc(c.lab.Break, func(s catalog.Step) bool { return s.Deploy != nil })
+	from := broken
+	for {
+		if err := c.waitUntil(ctx, c.now().Add(time.Second)); err != nil {
+			return err
+		}
+		now := c.now()
+		if !settled {
+			calm := now.Sub(broken) >= 3*time.Second && len(c.suffering(now.Add(-2*time.Second), now)) == 0
+			if !calm && now.Sub(broken) < deployBlip {
+				continue
+			}
+			settled, from = true, now
+			continue
+		}
+		if late := now.Add(-5 * time.Second); late.After(from) {
+			from = late
+		}
+		if bad := c.suffering(from, now); len(bad) > 0 && now.Sub(from) >= time.Second {
+			c.line.add(Event{Actor: "system", Kind: "break", Secret: true,
+				Text: fmt.Sprintf("users suffer %.0f s after breaking: %s", now.Sub(broken).Seconds(), strings.Join(bad, ", "))})
+			return nil
+		}
+		if limit := hurtWithin[c.cfg.Pace]; now.Sub(broken) > limit {
+			return fmt.Errorf("users did not suffer within %v of breaking; this lab is of no use", limit)
+		}
+	}
+}
+
+// deployBlip is how long users may notice that containers were replaced.
+const deployBlip = 12 * time.Second
 
 func firstLine(s string) string {
 	for line := range strings.Lines(s) {

@@ -126,7 +126,7 @@ func (u *uplinks) inject(ctx context.Context, l *laid, c engine.Container) error
 	l.on[c.ID] = inj
 	st := inj.Status()
 	u.c.line.add(Event{Actor: "injector", Kind: "fault", Secret: true,
-		Text: fmt.Sprintf("%s on %s by %s, measured: %s", l.spec.Kind, c.Name, st.Backend, st.Measured)})
+		Text: fmt.Sprintf("%s on %s by %s, measured: %+v", l.spec.Kind, c.Name, st.Backend, st.Measured)})
 	return nil
 }
 

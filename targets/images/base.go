@@ -109,9 +109,8 @@ var exclusions = []string{
 	"/usr/lib/git-core/git-shell",
 	"/usr/lib/git-core/scalar",
 	"/usr/share/gitweb/*",
-	// duplicates of redis-server under another name
+	// the same program as redis-server, which is a link to redis-check-rdb
 	"/usr/bin/redis-check-aof",
-	"/usr/bin/redis-check-rdb",
 }
 
 // inclusions are exceptions to exclusions, in the same notation. The manual
@@ -152,6 +151,8 @@ func (b Bootstrap) Args() []string {
 	args = append(args,
 		`--essential-hook=chroot "$1" sh -e -c '`+prepare+`'`,
 		`--customize-hook=chroot "$1" sh -e -c '`+finish()+`'`,
+		// copies of the building machine's; an engine mounts its own over them
+		`--customize-hook=for f in hostname hosts resolv.conf; do rm -f "$1/etc/$f"; : > "$1/etc/$f"; done`,
 		Suite, "-",
 		fmt.Sprintf("deb %s %s main", mirror, Suite),
 		fmt.Sprintf("deb %s %s-updates main", mirror, Suite),

@@ -18,7 +18,9 @@ find /usr/share/doc -depth -type d -empty -delete
 find /var/log -type f -delete
 find /var/cache -type f -delete
 find / -xdev -name "*.pyc" -delete
+find /etc/alternatives -xtype l -delete
 rm -rf /var/lib/apt/lists/* /tmp/* /var/tmp/* /run/* /usr/share/doc/*/examples
+mkdir -p /run/lock
 rm -f /etc/dpkg/dpkg.cfg.d/99build /etc/dpkg/dpkg.cfg.d/99mmdebstrap /etc/dpkg/dpkg.cfg.d/docker
 rm -f /etc/apt/apt.conf.d/docker-* /etc/apt/apt.conf.d/99mmdebstrap /usr/sbin/policy-rc.d
 rm -rf /var/lib/dpkg/*-old /var/cache/debconf/* /var/lib/systemd/* /etc/machine-id /etc/.pwd.lock

@@ -8,7 +8,7 @@ CREATE TABLE products (
     sku         text NOT NULL UNIQUE,
     name        text NOT NULL,
     description text NOT NULL,
-    category    text NOT NULL REFERENCES categories (name),
+    category    text NOT NULL,
     price_cents integer NOT NULL CHECK (price_cents > 0),
     stock       integer NOT NULL CHECK (stock >= 0),
     tenant      text NOT NULL,
