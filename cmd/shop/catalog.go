@@ -20,7 +20,11 @@ func newCatalog() *cobra.Command {
 				return err
 			}
 			id := shop.IdentityFromEnv(shop.CatalogService, os.Getenv)
-			return shop.RunCatalog(cmd.Context(), id, c, shop.NewLogger(cmd.OutOrStdout(), id, c.Log))
+			log := shop.NewLogger(cmd.OutOrStdout(), id, c.Log)
+			if err := shop.PinCode(); err != nil {
+				log.Info("code is not pinned", "err", err)
+			}
+			return shop.RunCatalog(cmd.Context(), id, c, log)
 		},
 	}
 	cmd.Flags().StringVar(&config, "config", "/etc/shop/catalog.yaml", "configuration `file`")

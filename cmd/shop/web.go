@@ -20,7 +20,11 @@ func newWeb() *cobra.Command {
 				return err
 			}
 			id := shop.IdentityFromEnv(shop.WebService, os.Getenv)
-			return shop.RunWeb(cmd.Context(), id, c, shop.NewLogger(cmd.OutOrStdout(), id, c.Log))
+			log := shop.NewLogger(cmd.OutOrStdout(), id, c.Log)
+			if err := shop.PinCode(); err != nil {
+				log.Info("code is not pinned", "err", err)
+			}
+			return shop.RunWeb(cmd.Context(), id, c, log)
 		},
 	}
 	cmd.Flags().StringVar(&config, "config", "/etc/shop/web.yaml", "configuration `file`")
