@@ -36,6 +36,12 @@ func TestMain(m *testing.M) {
 			os.Exit(1)
 		}
 		os.Exit(0)
+	case "user": // starts an agent in a container, injects, and waits to be killed
+		if err := userRole(context.Background()); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		select {}
 	case "target":
 		c := make(chan os.Signal, 1)
 		signal.Notify(c, syscall.SIGTERM)

@@ -103,19 +103,18 @@ func inNamespace(fd netns.NsHandle, f func() error) error {
 }
 
 // newNamespace makes an empty namespace that ends with its last user.
-func newNamespace() (netns.NsHandle, error) {
-	type made struct {
-		fd  netns.NsHandle
-		err error
+func newNamespace() (ns netns.NsHandle, err error) {
+	home, err := netns.Get()
+	if err != nil {
+		return ns, fmt.Errorf("get own network namespace: %w", err)
 	}
-	c := make(chan made, 1)
-	go func() {
-		runtime.LockOSThread() // never unlocked: the thread ends with the goroutine
-		fd, err := netns.New()
-		c <- made{fd, err}
-	}()
-	m := <-c
-	return m.fd, m.err
+	defer home.Close()
+	// Away and home again by inNamespace; in between the thread leaves for the new one.
+	err = inNamespace(home, func() error {
+		ns, err = netns.New()
+		return err
+	})
+	return ns, err
 }
 
 func inodeOf(fd int) (uint64, error) {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/netip"
 	"slices"
 	"strings"
 	"time"
@@ -297,4 +296,6 @@ func firstLine(s string) string {
 
 // probes are addresses in the shop's network that answer as long as the shop
 // runs; the agent measures its effects against them.
-func (c *Control) probes() []netip.Addr { return []netip.Addr{host(c.shop, 53), host(c.shop, 10)} }
+func (c *Control) probes() []string {
+	return []string{host(c.shop, 53).String(), host(c.shop, 10).String()}
+}

@@ -88,7 +88,7 @@ func ensure(ctx context.Context, e *engine.Engine, arch string, say Say) (Set, e
 		return Set{}, err
 	}
 	say(1, steps, "the shop's binary")
-	shop, err := agent.BuildBinary(ctx, "./cmd/shop", arch)
+	shop, err := agent.BuildBinary(ctx, "cmd/shop", arch)
 	if err != nil {
 		return Set{}, err
 	}

@@ -1,0 +1,283 @@
+package agent
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"faultlab/faults"
+	"faultlab/faults/engine"
+)
+
+// Options say how to run an agent in a container.
+type Options struct {
+	Engine *engine.Engine
+	Image  string            // whose entry point is the faultlab command; see BuildImage
+	Name   string            // of the container; default: the engine chooses
+	Labels map[string]string // of the container
+	// TargetLabel ("key" or "key=value") is what a container must carry to be
+	// touched, unless an injection allows any. Empty: nothing is asked for.
+	TargetLabel string
+}
+
+// InjectOptions say how one fault is put in place.
+type InjectOptions struct {
+	ID        string        // in the journal; default: random
+	TTL       time.Duration // default 1h, at most 24h
+	Seed      uint64        // 0: chosen and recorded
+	Probes    []string      // addresses, or address:port, to measure against; default: the peer, gateways and neighbours
+	AnyTarget bool          // the user named the container on purpose: do without the label
+}
+
+// Agent is a privileged container that carries faults into others. It ends,
+// and every fault with it, when it is closed or when this process dies.
+type Agent struct {
+	opts   Options
+	client *Client
+	id     string // of its container
+	stop   context.CancelFunc
+	wg     sync.WaitGroup
+	ended  chan Entry
+
+	mu     sync.Mutex
+	list   []*Injection
+	closed bool
+}
+
+// Start runs the agent's container and waits until it answers.
+func Start(ctx context.Context, o Options) (*Agent, error) {
+	id, client, err := run(ctx, o, o.Name)
+	if err != nil {
+		return nil, err
+	}
+	life, stop := context.WithCancel(context.WithoutCancel(ctx))
+	a := &Agent{opts: o, client: client, id: id, stop: stop, ended: make(chan Entry, 1024)}
+	events := o.Engine.Events(life)
+	a.wg.Go(func() { a.follow(life, events) })
+	return a, nil
+}
+
+// needed are the capabilities of the agent: to enter namespaces, to look into
+// other containers' processes, to program the network and to send probes.
+var needed = []string{"SYS_ADMIN", "SYS_PTRACE", "NET_ADMIN", "NET_RAW"}
+
+// run starts a container and speaks with the agent in it. An engine that may
+// not give a container everything is asked for the capabilities needed.
+func run(ctx context.Context, o Options, name string) (string, *Client, error) {
+	s := engine.Spec{
+		Name: name, Image: o.Image, Labels: o.Labels, Cmd: []string{"agent"}, StdinOnce: true,
+		Privileged: true, HostPid: true, NoNetwork: true, ReadOnlyRoot: true, AutoRemove: true,
+		LogMaxSize: "1m", LogMaxFiles: 1,
+	}
+	id, client, err := runAs(ctx, o, s)
+	if err != nil && strings.Contains(err.Error(), "operation not permitted") {
+		s.Privileged, s.CapDrop, s.CapAdd = false, []string{"ALL"}, needed
+		id, client, err = runAs(ctx, o, s)
+	}
+	if err != nil {
+		return "", nil, fmt.Errorf("start agent: %w", err)
+	}
+	return id, client, nil
+}
+
+func runAs(ctx context.Context, o Options, s engine.Spec) (string, *Client, error) {
+	id, err := o.Engine.Create(ctx, s)
+	if err != nil {
+		return "", nil, err
+	}
+	remove := func(err error) (string, *Client, error) {
+		clean, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+		defer cancel()
+		return "", nil, errors.Join(err, o.Engine.Remove(clean, id))
+	}
+	// Attached before it starts, so that it never runs without us.
+	conn, err := o.Engine.Attach(ctx, id)
+	if err != nil {
+		return remove(err)
+	}
+	client := NewClient(conn)
+	if err := o.Engine.Start(ctx, id); err != nil {
+		client.Close()
+		return remove(err)
+	}
+	hello, cancel := context.WithTimeout(ctx, 20*time.Second)
+	defer cancel()
+	if _, err := client.Hello(hello); err != nil {
+		client.Close()
+		return remove(err)
+	}
+	return id, client, nil
+}
+
+// ContainerID is the agent's own container.
+func (a *Agent) ContainerID() string { return a.id }
+
+// Capabilities says what the engine's kernel can do.
+func (a *Agent) Capabilities(ctx context.Context) (Capabilities, error) {
+	h, err := a.client.Hello(ctx)
+	if err != nil {
+		return Capabilities{}, err
+	}
+	return h.Capabilities, nil
+}
+
+// Done is closed when the agent is gone, by Close or by its death.
+func (a *Agent) Done() <-chan struct{} { return a.client.Done() }
+
+// Ping asks for a sign of life.
+func (a *Agent) Ping(ctx context.Context) error { return a.client.Ping(ctx) }
+
+// Ended gives each injection that ended without being asked to: expired, or
+// lost with its target or the agent. It is closed by Close. What nobody takes
+// is dropped after 1024; Journal has it all.
+func (a *Agent) Ended() <-chan Entry { return a.ended }
+
+// Journal gives every injection, oldest first, and for one that followed its
+// target through restarts each time it was put in place again.
+func (a *Agent) Journal() []Entry {
+	a.mu.Lock()
+	list := slices.Clone(a.list)
+	a.mu.Unlock()
+	var out []Entry
+	for _, in := range list {
+		in.mu.Lock()
+		out = append(out, in.past...)
+		out = append(out, in.entry)
+		in.mu.Unlock()
+	}
+	return out
+}
+
+// Inject puts a fault into a container and answers when a probe has seen it
+// there. The injection follows the container through restarts.
+func (a *Agent) Inject(ctx context.Context, containerID string, f faults.Fault, o InjectOptions) (*Injection, error) {
+	if err := f.Validate(); err != nil {
+		return nil, errorf(BadRequest, "%s: %v", f.Kind(), err)
+	}
+	if o.TTL == 0 {
+		o.TTL = DefaultTTL
+	}
+	if err := CheckTTL(o.TTL); err != nil {
+		return nil, err
+	}
+	params, err := json.Marshal(f)
+	if err != nil {
+		return nil, fmt.Errorf("inject %s: %w", f.Kind(), err)
+	}
+	c, err := a.admit(ctx, containerID, o.AnyTarget)
+	if err != nil {
+		return nil, fmt.Errorf("inject %s: %w", f.Kind(), err)
+	}
+	if o.ID == "" {
+		o.ID = strings.ToLower(rand.Text()[:8])
+	}
+	now := time.Now().UTC()
+	in := &Injection{
+		agent: a, id: o.ID, target: c.ID, opts: o, kick: make(chan struct{}, 1), quit: make(chan struct{}),
+		entry: Entry{ID: o.ID, Kind: f.Kind(), Target: c.ID, Set: params, Seed: o.Seed, RequestedAt: now},
+	}
+	a.mu.Lock()
+	defer func() { a.mu.Unlock() }()
+	if a.closed {
+		return nil, errorf(Dead, "the agent was closed")
+	}
+	if slices.ContainsFunc(a.list, func(i *Injection) bool { return i.id == o.ID }) {
+		return nil, errorf(BadRequest, "injection id %q is taken", o.ID)
+	}
+	a.list = append(a.list, in) // before it is in place, so that Close knows of it
+	a.mu.Unlock()
+	err = in.place(ctx, c, o.TTL)
+	a.mu.Lock()
+	if err != nil {
+		a.list = slices.DeleteFunc(a.list, func(i *Injection) bool { return i == in })
+		return nil, fmt.Errorf("inject %s into %s: %w", f.Kind(), c.Name, err)
+	}
+	if a.closed {
+		return nil, errorf(Dead, "the agent was closed")
+	}
+	a.wg.Go(in.follow)
+	return in, nil
+}
+
+// admit looks at a container and refuses what is not to be touched.
+func (a *Agent) admit(ctx context.Context, id string, any bool) (engine.Container, error) {
+	c, err := a.opts.Engine.Inspect(ctx, id)
+	if err != nil {
+		return c, err
+	}
+	key, value, valued := strings.Cut(a.opts.TargetLabel, "=")
+	got, has := c.Labels[key]
+	switch {
+	case c.HostNetwork:
+		return c, &Error{Code: Refused, Message: fmt.Sprintf("container %s shares the host's network", c.Name), Remedy: "run it without --network host"}
+	case key != "" && !any && (!has || valued && got != value):
+		return c, &Error{Code: Refused, Message: fmt.Sprintf("container %s does not carry the label %s", c.Name, a.opts.TargetLabel),
+			Remedy: "choose a container of the lab, or allow any target"}
+	case !c.Running() || c.Pid == 0:
+		return c, &Error{Code: TargetGone, Message: fmt.Sprintf("container %s is not running but %s", c.Name, c.State), Remedy: "start it first"}
+	}
+	return c, nil
+}
+
+// Close reverts everything, ends the agent and waits until its container is gone.
+func (a *Agent) Close(ctx context.Context) error {
+	a.mu.Lock()
+	if a.closed {
+		a.mu.Unlock()
+		return nil
+	}
+	a.closed = true
+	list := slices.Clone(a.list)
+	a.mu.Unlock()
+	// Goes on when ctx has ended: what is left to do is to clean up.
+	clean, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
+	defer cancel()
+	errs := make([]error, len(list))
+	var wg sync.WaitGroup
+	for i, in := range list {
+		wg.Go(func() {
+			if err := in.Revert(clean); err != nil {
+				errs[i] = fmt.Errorf("revert %s: %w", in.id, err)
+			}
+		})
+	}
+	wg.Wait()
+	a.stop()
+	errs = append(errs, end(clean, a.opts.Engine, a.client, a.id))
+	a.wg.Wait()
+	close(a.ended)
+	return errors.Join(errs...)
+}
+
+// end closes an agent's stdin and waits until its container is gone.
+func end(ctx context.Context, e *engine.Engine, client *Client, id string) error {
+	_ = client.Close()
+	for range 100 { // 10 s, then by force
+		if _, err := e.Inspect(ctx, id); engine.IsNotFound(err) {
+			return nil
+		}
+		if !pause(ctx, 100*time.Millisecond) {
+			break
+		}
+	}
+	return e.Remove(context.WithoutCancel(ctx), id)
+}
+
+// tell passes on an injection that ended by itself.
+func (a *Agent) tell(e Entry) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.closed {
+		return
+	}
+	select {
+	case a.ended <- e:
+	default:
+	}
+}

@@ -1,0 +1,100 @@
+package agent
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"time"
+
+	"faultlab/faults/engine"
+)
+
+// follow passes news from the engine and from the agent on to the injections,
+// and cleans up when the agent dies.
+func (a *Agent) follow(ctx context.Context, events <-chan engine.Event) {
+	news := a.client.Events()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case ev, ok := <-events:
+			if !ok {
+				return
+			}
+			switch ev.Action {
+			case "start", "die", "destroy", "unpause":
+				for _, in := range a.injections() {
+					if in.target == ev.ID {
+						in.nudge()
+					}
+				}
+			}
+		case e, ok := <-news:
+			if !ok {
+				a.died(ctx)
+				return
+			}
+			a.hear(e)
+		}
+	}
+}
+
+func (a *Agent) injections() []*Injection {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return slices.Clone(a.list)
+}
+
+// hear acts on an injection that the agent ended by itself.
+func (a *Agent) hear(e Entry) {
+	i := strings.LastIndexByte(e.ID, '.')
+	if i < 0 {
+		return
+	}
+	for _, in := range a.injections() {
+		in.mu.Lock()
+		inside := in.inside
+		if inside == e.ID {
+			in.entry.Packets = e.Packets
+		}
+		in.mu.Unlock()
+		if in.id != e.ID[:i] {
+			continue
+		}
+		switch {
+		case e.State == Expired && inside == e.ID:
+			in.conclude(Expired, e.Reason)
+		case e.State == Lost:
+			in.nudge() // its process is gone; the container may have another
+		}
+	}
+}
+
+// died waits until every injection is on the record as lost, and removes what
+// netem leaves behind when its agent is killed.
+func (a *Agent) died(ctx context.Context) {
+	if ctx.Err() != nil {
+		return // it was closed
+	}
+	var pids []int
+	for _, in := range a.injections() {
+		in.mu.Lock()
+		if in.entry.State == Active && in.entry.Backend == "netem" && in.pid != 0 {
+			pids = append(pids, in.pid)
+		}
+		in.mu.Unlock()
+		in.lost("the agent has ended")
+	}
+	if len(pids) == 0 {
+		return
+	}
+	slices.Sort(pids)
+	clean, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
+	defer cancel()
+	id, client, err := run(clean, a.opts, "")
+	if err != nil {
+		return // no agent can be run any more; the next one that is sweeps
+	}
+	_, _ = client.Sweep(clean, slices.Compact(pids)...)
+	_ = end(clean, a.opts.Engine, client, id)
+}

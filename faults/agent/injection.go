@@ -1,0 +1,235 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"faultlab/faults/engine"
+)
+
+// Injection is one fault in one container. It follows the container through
+// restarts until it is reverted, expires, or the container is removed.
+type Injection struct {
+	agent  *Agent
+	id     string
+	target string // full id of the container
+	opts   InjectOptions
+	kick   chan struct{} // something may have happened to the target
+	quit   chan struct{} // closed when it has ended; the follower goes
+	once   sync.Once
+
+	turn sync.Mutex // held while something is done to the target
+
+	mu     sync.Mutex
+	entry  Entry
+	past   []Entry // how it ended in earlier lives of the target
+	inside string  // id in the agent, of this life of the target
+	pid    int     // of this life; 0 while the target is down
+	lives  int
+	end    time.Time
+}
+
+// ID is the injection's name in the journal.
+func (in *Injection) ID() string { return in.id }
+
+// Status is the injection's entry in the journal, with packet counts of now
+// where the agent answers.
+func (in *Injection) Status() Entry {
+	in.mu.Lock()
+	e, inside := in.entry, in.inside
+	in.mu.Unlock()
+	if e.State != Active {
+		return e
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+	defer cancel()
+	list, _ := in.agent.client.Status(ctx) // without the agent the counts are older
+	for _, s := range list {
+		if s.ID == inside {
+			e.Packets = s.Packets
+		}
+	}
+	return e
+}
+
+// place puts the fault into this life of the target.
+func (in *Injection) place(ctx context.Context, c engine.Container, ttl time.Duration) error {
+	in.turn.Lock()
+	defer in.turn.Unlock()
+	return in.placeLocked(ctx, c, ttl)
+}
+
+func (in *Injection) placeLocked(ctx context.Context, c engine.Container, ttl time.Duration) error {
+	in.mu.Lock()
+	in.lives++
+	inside := fmt.Sprintf("%s.%d", in.id, in.lives)
+	req := InjectRequest{ID: inside, Kind: in.entry.Kind, Params: in.entry.Set, Target: c.ID, PID: c.Pid,
+		TTL: ttl.String(), Seed: in.entry.Seed, Probes: in.opts.Probes}
+	in.mu.Unlock()
+	e, err := in.agent.client.Inject(ctx, req)
+	if err != nil {
+		return err
+	}
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	e.ID, e.RequestedAt = in.id, in.entry.RequestedAt
+	in.entry, in.inside, in.pid = *e, inside, c.Pid
+	if in.end.IsZero() {
+		in.end = e.EndsAt
+	}
+	return nil
+}
+
+// Revert takes the fault away and answers when a probe has seen it gone. Once
+// it has ended, in whatever way, Revert does nothing and is no error.
+func (in *Injection) Revert(ctx context.Context) error {
+	in.turn.Lock()
+	defer in.turn.Unlock()
+	in.mu.Lock()
+	state, inside, up := in.entry.State, in.inside, in.pid != 0
+	in.mu.Unlock()
+	if state != Active {
+		return nil
+	}
+	if !up {
+		in.finish(Reverted, "the target was down")
+		return nil
+	}
+	e, err := in.agent.client.Revert(ctx, inside)
+	if errors.Is(err, &Error{Code: Dead}) {
+		return nil // the effect went with the agent; the follower puts it on the record
+	}
+	if err != nil {
+		return err
+	}
+	in.mu.Lock()
+	in.entry.Packets = e.Packets
+	in.mu.Unlock()
+	in.finish(e.State, e.Reason)
+	return nil
+}
+
+// finish puts the end on the record.
+func (in *Injection) finish(state State, reason string) (Entry, bool) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	if in.entry.State != Active {
+		return in.entry, false
+	}
+	in.entry.State, in.entry.Reason, in.entry.RevertedAt = state, reason, time.Now().UTC()
+	in.once.Do(func() { close(in.quit) })
+	return in.entry, true
+}
+
+// follow keeps the fault on the target from one life to the next.
+func (in *Injection) follow() {
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	in.mu.Lock()
+	ttl := time.NewTimer(time.Until(in.end) + 5*time.Second) // the agent's own clock comes first
+	in.mu.Unlock()
+	defer ttl.Stop()
+	for {
+		select {
+		case <-in.quit:
+			return
+		case <-in.agent.client.Done():
+			in.lost("the agent has ended")
+			return
+		case <-ttl.C:
+			in.conclude(Expired, "its time to live was over")
+			return
+		case <-in.kick:
+			in.look(ctx)
+		}
+	}
+}
+
+// look finds out what has become of the target and puts the fault back.
+func (in *Injection) look(ctx context.Context) {
+	in.turn.Lock()
+	defer in.turn.Unlock()
+	var last error
+	for try := range 20 {
+		if try > 0 {
+			select {
+			case <-in.agent.client.Done():
+				return
+			case <-time.After(100 * time.Millisecond):
+			}
+		}
+		in.mu.Lock()
+		state, pid, left := in.entry.State, in.pid, time.Until(in.end)
+		in.mu.Unlock()
+		if state != Active {
+			return
+		}
+		if left <= 0 {
+			in.conclude(Expired, "its time to live was over")
+			return
+		}
+		c, err := in.agent.opts.Engine.Inspect(ctx, in.target)
+		switch {
+		case engine.IsNotFound(err):
+			in.lost("the container was removed")
+			return
+		case err != nil:
+			last = err
+			continue
+		case !c.Running() || c.Pid == 0:
+			in.down("the target stopped")
+			return // its start will wake us
+		case c.Pid == pid:
+			return
+		case c.HostNetwork:
+			in.lost("the container shares the host's network now")
+			return
+		}
+		in.down("the target was restarted")
+		in.mu.Lock()
+		in.entry.RequestedAt = time.Now().UTC()
+		in.mu.Unlock()
+		if last = in.placeLocked(ctx, c, left); last == nil {
+			return
+		}
+		if errors.Is(last, &Error{Code: Dead}) {
+			return // the follower sees it as well
+		}
+	}
+	in.lost("not put back after a restart: " + last.Error())
+}
+
+// down records that this life of the target is over.
+func (in *Injection) down(reason string) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	if in.pid == 0 {
+		return
+	}
+	e := in.entry
+	e.State, e.Reason, e.RevertedAt = Lost, reason, time.Now().UTC()
+	in.past = append(in.past, e)
+	in.pid = 0
+	in.entry.Reason = "waiting for the target to run again"
+	in.entry.Packets, in.entry.Measured = Packets{}, nil
+}
+
+func (in *Injection) lost(reason string) { in.conclude(Lost, reason) }
+
+// conclude ends the injection and tells whoever listens.
+func (in *Injection) conclude(state State, reason string) {
+	if e, now := in.finish(state, reason); now {
+		in.agent.tell(e)
+	}
+}
+
+// nudge makes the follower look.
+func (in *Injection) nudge() {
+	select {
+	case in.kick <- struct{}{}:
+	default:
+	}
+}
