@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"strconv"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -62,8 +63,8 @@ func newTelemetry(id Identity, log *slog.Logger, c LogConfig) *telemetry {
 		id: id, log: log, config: c,
 		registry: prometheus.NewRegistry(),
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "http_requests_total", Help: "Requests answered, by route and status code.",
-		}, []string{"route", "code"}),
+			Name: "http_requests_total", Help: "Requests answered, by route, status code and the site they were sent to.",
+		}, []string{"route", "code", "site"}),
 		duration: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "http_request_duration_seconds", Help: "Time to answer a request, by route.",
 			Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5},
@@ -107,7 +108,7 @@ func (t *telemetry) route(name string, next http.HandlerFunc) http.Handler {
 }
 
 func (t *telemetry) finish(route string, r *http.Request, requestID string, status int, took time.Duration) {
-	t.requests.WithLabelValues(route, strconv.Itoa(status)).Inc()
+	t.requests.WithLabelValues(route, strconv.Itoa(status), site(r.Host)).Inc()
 	t.duration.WithLabelValues(route).Observe(took.Seconds())
 	n, every := t.served.Add(1), int64(t.config.SampleEvery)
 	level, msg := slog.LevelInfo, "request"
@@ -124,6 +125,16 @@ func (t *telemetry) finish(route string, r *http.Request, requestID string, stat
 		slog.Float64("ms", float64(took.Microseconds())/1000),
 		slog.String("request_id", requestID), slog.String("path", r.URL.RequestURI()),
 		slog.String("tenant", r.Header.Get("X-Tenant")), slog.String("app_version", r.Header.Get("X-App-Version")))
+}
+
+// site is the users' site that a request was sent to: us, eu or ap by the host it
+// names, or internal.
+func site(host string) string {
+	switch first, _, _ := strings.Cut(host, "."); first {
+	case "us", "eu", "ap":
+		return first
+	}
+	return "internal"
 }
 
 // statusWriter notes the status code.
