@@ -270,7 +270,7 @@ func TestNetemRefusesForeignQdisc(t *testing.T) {
 // A cancelled injection is taken away again.
 func TestCancel(t *testing.T) {
 	l := newLab(t)
-	clean(t, l)
+	before := l.snapshot()
 	a := startAgent(t, "")
 	ctx, cancel := context.WithTimeout(t.Context(), 150*time.Millisecond)
 	defer cancel()
@@ -278,7 +278,7 @@ func TestCancel(t *testing.T) {
 	if !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("inject answered %v", err)
 	}
-	l.untouched(l.snapshot(), 2*time.Second)
+	l.untouched(before, 2*time.Second)
 }
 
 // The agent's own namespace and thread state stay as they were, whatever happens in others.
