@@ -85,6 +85,9 @@ type Error struct {
 
 func (e *Error) Error() string { return e.Message }
 
+// Hint is the remedy, for the command's second error line.
+func (e *Error) Hint() string { return e.Remedy }
+
 // Is makes errors.Is(err, &Error{Code: c}) ask for the class alone.
 func (e *Error) Is(target error) bool {
 	t, ok := target.(*Error)

@@ -94,6 +94,29 @@ func (e *Engine) Build(ctx context.Context, tar io.Reader, ref string, labels ma
 	return nil
 }
 
+// Load takes images from an archive as `docker save` writes it.
+func (e *Engine) Load(ctx context.Context, tar io.Reader) error {
+	r, err := e.cli.ImageLoad(ctx, tar)
+	if err != nil {
+		return fmt.Errorf("load images: %w", err)
+	}
+	defer r.Body.Close()
+	if err := drain(r.Body, nil); err != nil {
+		return fmt.Errorf("load images: %w", err)
+	}
+	return nil
+}
+
+// Layers gives an image's architecture and the digests of its unpacked layers,
+// lowest first.
+func (e *Engine) Layers(ctx context.Context, ref string) (arch string, digests []string, err error) {
+	i, err := e.cli.ImageInspect(ctx, ref)
+	if err != nil {
+		return "", nil, fmt.Errorf("inspect image %s: %w", ref, err)
+	}
+	return i.Architecture, i.RootFS.Layers, nil
+}
+
 // Pull fetches an image from its registry.
 func (e *Engine) Pull(ctx context.Context, ref string, line func(string)) error {
 	r, err := e.cli.ImagePull(ctx, ref, image.PullOptions{})

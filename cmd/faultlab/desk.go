@@ -1,0 +1,126 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"faultlab/labs"
+	"faultlab/labs/control"
+)
+
+func newBrief() *cobra.Command {
+	var id string
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use: "brief", Short: "What the pager says", Example: "  faultlab brief", Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return withLab(cmd, id, func(ctx context.Context, l *labs.Lab) error {
+				text, err := l.Brief(ctx)
+				if err != nil {
+					return err
+				}
+				if asJSON {
+					return printJSON(cmd, map[string]string{"id": l.ID, "brief": text})
+				}
+				fmt.Fprintln(cmd.OutOrStdout(), text)
+				return nil
+			})
+		},
+	}
+	idFlag(cmd, &id)
+	jsonFlag(cmd, &asJSON)
+	return cmd
+}
+
+func newStatus() *cobra.Command {
+	var id string
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use: "status", Short: "What users see now, by region, page and app version",
+		Example: "  faultlab status\n  watch -n2 faultlab status", Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return withLab(cmd, id, func(ctx context.Context, l *labs.Lab) error {
+				s, err := l.Status(ctx)
+				if err != nil {
+					return err
+				}
+				if asJSON {
+					return printJSON(cmd, s)
+				}
+				return printStatus(cmd, s)
+			})
+		},
+	}
+	idFlag(cmd, &id)
+	jsonFlag(cmd, &asJSON)
+	return cmd
+}
+
+func printStatus(cmd *cobra.Command, s control.Status) error {
+	w := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintf(cmd.OutOrStdout(), "Lab %s, scenario %s, paged %s. Users in the last %d s (%.0f requests/s); wanted: %s.\n\n",
+		s.ID, s.Scenario, s.Since.Local().Format("15:04:05"), s.Seconds, s.Rate, s.Want)
+	fmt.Fprintln(w, "segment\trequests\tsuccess %\tp50 ms\tp95 ms\tp99 ms\t\t")
+	for _, g := range s.Segments {
+		mark := ""
+		if !g.Well {
+			mark = "<- suffers"
+		}
+		if g.Success < 0 {
+			fmt.Fprintf(w, "%s\t%d\t-\t-\t-\t-\t%s\t\n", g.Name, g.Requests, mark)
+			continue
+		}
+		fmt.Fprintf(w, "%s\t%d\t%.2f\t%.0f\t%.0f\t%.0f\t%s\t\n", g.Name, g.Requests, g.Success, g.P50, g.P95, g.P99, mark)
+	}
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	for _, kind := range []string{"timeout", "status", "body", "connect", "overflow"} {
+		if n := s.Errors[kind]; n > 0 {
+			fmt.Fprintf(cmd.OutOrStdout(), "\n%d failed: %s", n, errorKinds[kind])
+		}
+	}
+	fmt.Fprintln(cmd.OutOrStdout())
+	return nil
+}
+
+var errorKinds = map[string]string{
+	"timeout": "no whole answer in time", "status": "an answer that is not a 200", "body": "a 200 with a wrong or broken body",
+	"connect": "no connection, or it broke", "overflow": "could not even be sent",
+}
+
+func newEscalate() *cobra.Command {
+	var id string
+	var e control.Escalation
+	cmd := &cobra.Command{
+		Use:   "escalate TEAM --about WHAT --evidence TEXT",
+		Short: "Page another team: network, database, vendor, platform or security",
+		Long: `Page another team. The right team, told of the right thing, mends what is theirs
+after a while; another says that it is not theirs. Inside the bastion: escalate.`,
+		Example: `  faultlab escalate network --about eu-a --evidence "ping db from eu-a: 12 % lost, 0 % from us-a"`,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) != 1 {
+				return &labs.Problem{Message: "escalate wants one team", Remedy: "one of network, database, vendor, platform, security"}
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			e.Team = args[0]
+			return withLab(cmd, id, func(ctx context.Context, l *labs.Lab) error {
+				answer, err := l.Escalate(ctx, e)
+				if err != nil {
+					return err
+				}
+				fmt.Fprintln(cmd.OutOrStdout(), answer)
+				return nil
+			})
+		},
+	}
+	idFlag(cmd, &id)
+	cmd.Flags().StringVar(&e.About, "about", "", "what it is about: a zone, a service, a name")
+	cmd.Flags().StringVar(&e.Evidence, "evidence", "", "what you saw")
+	return cmd
+}

@@ -1,0 +1,247 @@
+package control
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"faultlab/labs/catalog"
+	"faultlab/labs/endpoint"
+	"faultlab/labs/grade"
+	"faultlab/labs/sli"
+)
+
+// Segment is what one group of users got lately.
+type Segment struct {
+	Name     string  `json:"name"` // all, region us, route search, ...
+	Requests int     `json:"requests"`
+	Success  float64 `json:"success"` // percent; -1 without requests
+	P50      float64 `json:"p50_ms"`
+	P95      float64 `json:"p95_ms"`
+	P99      float64 `json:"p99_ms"`
+	Well     bool    `json:"well"`
+}
+
+// Status is what users see now.
+type Status struct {
+	ID       string         `json:"id"`
+	Scenario string         `json:"scenario"`
+	Phase    string         `json:"phase"`
+	At       time.Time      `json:"at"`
+	Since    time.Time      `json:"paged_at,omitzero"`
+	Seconds  int            `json:"window_s"`
+	Rate     float64        `json:"requests_per_second"`
+	Want     string         `json:"want"` // what users must get
+	Segments []Segment      `json:"segments"`
+	Errors   map[string]int `json:"errors"`
+	Filed    bool           `json:"diagnosis_filed"`
+	Grades   int            `json:"grades"`
+}
+
+// statusWindow is how far back status looks.
+const statusWindow = 15 * time.Second
+
+func (c *Control) status() Status {
+	st := c.keep.get()
+	now := c.now()
+	from := now.Add(-statusWindow)
+	w := c.rec.Window(from, now, sli.Filter{})
+	s := Status{ID: c.cfg.ID, Scenario: c.lab.Scenario, Phase: st.Phase, At: now, Since: st.PagedAt, Seconds: w.Seconds,
+		Want: grade.Limit(c.lab.Users).String(), Errors: w.Errs, Filed: st.Diagnosis != nil, Grades: len(st.Grades)}
+	if w.Seconds > 0 {
+		s.Rate = float64(w.Sent) / float64(w.Seconds)
+	}
+	add := func(name string, f sli.Filter) {
+		w := c.rec.Window(from, now, f)
+		g := Segment{Name: name, Requests: w.N, Success: -1, P50: millis(w.Quantile(.5)), P95: millis(w.Quantile(.95)), P99: millis(w.Quantile(.99))}
+		if w.N > 0 {
+			g.Success = w.Success()
+		}
+		g.Well = len(grade.Limit(c.lab.Users).Breaches(w)) == 0
+		s.Segments = append(s.Segments, g)
+	}
+	add("all", sli.Filter{})
+	for _, v := range c.rec.Values(from, now, "region") {
+		add("region "+v, sli.Filter{Region: v})
+	}
+	for _, v := range c.rec.Values(from, now, "route") {
+		add("route "+v, sli.Filter{Route: v})
+	}
+	for _, v := range c.rec.Values(from, now, "version") {
+		add("version "+v, sli.Filter{Version: v})
+	}
+	return s
+}
+
+func millis(d time.Duration) float64 {
+	return float64(d.Round(100*time.Microsecond)) / float64(time.Millisecond)
+}
+
+// look keeps that the trainee did something; change that it changed something.
+func (c *Control) look(text string) { c.did("look", text) }
+
+func (c *Control) did(kind, text string) {
+	st := c.keep.get()
+	if st.Phase != "running" {
+		return
+	}
+	now := time.Now()
+	c.line.add(Event{At: now, Actor: "trainee", Kind: kind, Text: text})
+	if st.FirstLook.IsZero() || kind == "change" {
+		c.keep.set(func(s *State) {
+			if s.FirstLook.IsZero() {
+				s.FirstLook = now
+			}
+			if kind == "change" {
+				s.LastChange, s.Changed = now, true
+			}
+		})
+	}
+}
+
+// recordAction keeps what came through the Docker endpoint. What control does
+// itself in the bastion does not count as the trainee's.
+func (c *Control) recordAction(a endpoint.Action) {
+	if !c.changing.TryLock() {
+		return
+	}
+	c.changing.Unlock()
+	kind := "look"
+	if a.Changes && a.Status < 400 {
+		kind = "change"
+	}
+	if kind == "look" && c.keep.get().FirstLook.After(time.Time{}) && strings.HasPrefix(a.Verb, "list") || a.Verb == "inspect container" || a.Verb == "inspect network" || a.Verb == "inspect volume" {
+		return // compose alone makes dozens of these
+	}
+	text := a.Verb + " " + a.Object
+	if a.Status >= 400 {
+		text += fmt.Sprintf(" (refused, %d)", a.Status)
+	}
+	c.did(kind, strings.TrimSpace(text))
+}
+
+// Escalation is a page to another team.
+type Escalation struct {
+	Team     string `json:"team"`
+	About    string `json:"about"`
+	Evidence string `json:"evidence"`
+}
+
+// Teams that can be paged.
+var Teams = []string{"network", "database", "vendor", "platform", "security"}
+
+// escalate hands a matter to a team. The right one with the right facts mends
+// what is theirs after a while; others say that it is not.
+func (c *Control) escalate(e Escalation) (string, error) {
+	if !slices.Contains(Teams, e.Team) {
+		return "", fmt.Errorf("there is no team %q; want one of %s", e.Team, strings.Join(Teams, ", "))
+	}
+	if strings.TrimSpace(e.About) == "" || strings.TrimSpace(e.Evidence) == "" {
+		return "", fmt.Errorf("a page needs what it is about and the evidence for it")
+	}
+	if c.keep.get().Phase != "running" {
+		return "", fmt.Errorf("there is no incident yet")
+	}
+	c.did("escalation", fmt.Sprintf("paged %s about %q: %s", e.Team, e.About, e.Evidence))
+	for _, x := range c.lab.Escalations {
+		if x.Team == e.Team && mentions(e.About, x.About) {
+			c.keep.set(func(s *State) {
+				if !slices.Contains(s.Told, x.Team) {
+					s.Told = append(s.Told, x.Team)
+				}
+			})
+			c.line.add(Event{Actor: x.Team, Kind: "reply", Text: x.Reply})
+			c.mendLater(x)
+			return x.Reply, nil
+		}
+	}
+	reply := fmt.Sprintf("%s team: we have looked at %q and find nothing of ours that is wrong. Not ours; page us again with what points to us.", e.Team, e.About)
+	c.line.add(Event{Actor: e.Team, Kind: "reply", Text: reply})
+	return reply, nil
+}
+
+// mentions tells whether text names any of the things, in whole words.
+func mentions(text string, things []string) bool {
+	words := strings.FieldsFunc(strings.ToLower(text), func(r rune) bool { return strings.ContainsRune(" \t,.;:/()[]\"'", r) })
+	return slices.ContainsFunc(things, func(t string) bool { return slices.Contains(words, strings.ToLower(t)) })
+}
+
+// mendLater takes the injected faults away when the team's time has come.
+func (c *Control) mendLater(x catalog.Escalation) {
+	after := x.After
+	if c.cfg.Pace == "fast" {
+		after /= 5
+	}
+	time.AfterFunc(after, func() {
+		if c.keep.get().Mended {
+			return
+		}
+		if err := c.uplinks.mend(context.WithoutCancel(c.life)); err != nil {
+			c.log.Error("a team could not mend its part", "team", x.Team, "err", err)
+			return
+		}
+		c.keep.set(func(s *State) { s.Mended = true })
+		c.line.add(Event{Actor: x.Team, Kind: "reply", Text: x.Done})
+	})
+}
+
+// diagnose files a diagnosis; a later one replaces it.
+func (c *Control) diagnose(d grade.Diagnosis) error {
+	if err := d.Validate(); err != nil {
+		return err
+	}
+	if c.keep.get().Phase != "running" {
+		return fmt.Errorf("there is no incident yet")
+	}
+	c.did("diagnosis", fmt.Sprintf("component %s; mechanism %s; trigger %s; scope %s",
+		strings.Join(d.Component, ", "), strings.Join(d.Mechanism, ", "), strings.Join(d.Trigger, ", "), strings.Join(d.Scope, ", ")))
+	return c.keep.set(func(s *State) { s.Diagnosis = &d })
+}
+
+// grade makes every proof and sums up.
+func (c *Control) grade(ctx context.Context, say func(Progress)) (*grade.Grade, error) {
+	if !c.grading.TryLock() {
+		return nil, fmt.Errorf("a grading is under way")
+	}
+	defer c.grading.Unlock()
+	if c.keep.get().Phase != "running" {
+		return nil, fmt.Errorf("nothing is broken yet: the incident has not begun")
+	}
+	asked := time.Now()
+	n := 0
+	r := grade.Runner{World: world{c}, Lab: c.lab, Pace: c.pace, Progress: func(s string) {
+		n++
+		say(Progress{Phase: "grade", Done: n, Of: 2 * len(c.lab.Checks), Text: s})
+	}}
+	checks := r.Run(ctx)
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
+	st := c.keep.get()
+	g := grade.Grade{At: time.Now(), Final: true, Checks: checks}
+	g.Fix = grade.Fixed(checks, !st.MitigateAt.IsZero() || grade.Overall(checks) == grade.Pass)
+	g.Diagnosis = grade.Judge(st.Diagnosis, c.lab.Diagnosis, false)
+	g.Sum()
+	err := c.keep.set(func(s *State) {
+		if s.FixedAt.IsZero() && g.Fix.Verdict == grade.Pass {
+			s.FixedAt = asked
+		}
+		g.Clocks = s.clocks()
+		s.Grades = append(s.Grades, g)
+	})
+	c.line.add(Event{Actor: "grader", Kind: "grade", Text: fmt.Sprintf("diagnosis %s, fix %s, %d of 100", g.Diagnosis.Verdict, g.Fix.Verdict, g.Score)})
+	return &g, err
+}
+
+func (s *State) clocks() grade.Clocks {
+	since := func(t time.Time) *float64 {
+		if t.IsZero() || s.BrokenAt.IsZero() {
+			return nil
+		}
+		v := t.Sub(s.BrokenAt).Round(100 * time.Millisecond).Seconds()
+		return &v
+	}
+	return grade.Clocks{Detect: since(s.FirstLook), Mitigate: since(s.MitigateAt), Fix: since(s.FixedAt)}
+}

@@ -1,0 +1,301 @@
+package control
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"faultlab/faults/engine"
+	"faultlab/labs/catalog"
+	"faultlab/labs/endpoint"
+	"faultlab/labs/grade"
+	"faultlab/labs/sli"
+	"faultlab/targets/workspace"
+)
+
+// Progress is one line of the stream that a start or a grading answers with.
+type Progress struct {
+	Phase string `json:"phase,omitempty"` // images, containers, baseline, break; grade
+	Done  int    `json:"done,omitempty"`
+	Of    int    `json:"of,omitempty"`
+	Text  string `json:"text,omitempty"`
+
+	Error  string       `json:"error,omitempty"` // the last line, when it failed
+	Hint   string       `json:"hint,omitempty"`
+	Ready  *Ready       `json:"ready,omitempty"` // the last line of a start
+	Graded *grade.Grade `json:"graded,omitempty"`
+}
+
+// Ready says that the incident is on.
+type Ready struct {
+	StartedAt time.Time `json:"started_at"`
+	BrokenAt  time.Time `json:"broken_at"`
+	PagedAt   time.Time `json:"paged_at"`
+	ExpiresAt time.Time `json:"expires_at"`
+	Brief     string    `json:"brief"` // what the pager says
+}
+
+// baseline is how long users must be well before the system is broken.
+var baseline = map[string]time.Duration{"real": 5 * time.Second, "fast": 3 * time.Second}
+
+// hurtWithin is how long users may take to suffer after breaking.
+var hurtWithin = map[string]time.Duration{"real": 45 * time.Second, "fast": 45 * time.Second}
+
+// start brings the shop up, makes sure it is healthy, breaks it, and waits until
+// users suffer; then the pager speaks.
+func (c *Control) start(ctx context.Context, say func(Progress)) (*Ready, error) {
+	if p := c.keep.get().Phase; p != "" {
+		return nil, fmt.Errorf("the lab is %s already", p)
+	}
+	if err := c.keep.set(func(s *State) { s.Phase = "starting" }); err != nil {
+		return nil, err
+	}
+	if err := c.bringUp(ctx, say); err != nil {
+		return nil, err
+	}
+	if err := c.baseline(ctx, say); err != nil {
+		return nil, err
+	}
+	if err := c.breakIt(ctx, say); err != nil {
+		return nil, err
+	}
+	st := c.keep.get()
+	return &Ready{StartedAt: c.cfg.CreatedAt, BrokenAt: st.BrokenAt, PagedAt: st.PagedAt, ExpiresAt: c.cfg.CreatedAt.Add(c.cfg.TTL), Brief: c.lab.Brief}, nil
+}
+
+// bringUp makes networks, bastion, traffic and agent, and has the bastion bring
+// the shop up with docker compose.
+func (c *Control) bringUp(ctx context.Context, say func(Progress)) error {
+	say(Progress{Phase: "containers", Text: "networks and bastion"})
+	var err error
+	if c.shop, err = createNetwork(ctx, c.eng, c.cfg.ID, "shop", true); err != nil {
+		return err
+	}
+	if c.users, err = createNetwork(ctx, c.eng, c.cfg.ID, "users", true); err != nil {
+		return err
+	}
+	if err := c.keep.set(func(s *State) { s.Shop, s.Users = c.shop.String(), c.users.String() }); err != nil {
+		return err
+	}
+	if err := c.startBastion(ctx); err != nil {
+		return err
+	}
+	if err := c.fillWorkspace(ctx); err != nil {
+		return err
+	}
+	side := make(chan error, 2)
+	go func() { side <- c.startTraffic(ctx) }()
+	go func() { side <- c.uplinks.start(ctx) }()
+	if err := c.composeUp(ctx, say); err != nil {
+		return err
+	}
+	if err := errors.Join(<-side, <-side); err != nil {
+		return err
+	}
+	go c.uplinks.follow(c.life)
+	go c.watchContainers(c.life)
+	go c.feed(c.life, time.Time{})
+	return nil
+}
+
+func (c *Control) startBastion(ctx context.Context) error {
+	_, err := c.eng.Run(ctx, engine.Spec{
+		Name: Name(c.cfg.ID, RoleBastion), Hostname: "bastion", Image: c.cfg.Registry + "/bastion:1",
+		Labels: Labels(c.cfg.ID, RoleBastion, true), Init: true, WorkDir: workspacePath,
+		Env:         map[string]string{"DOCKER_HOST": "unix://" + runPath + "/docker.sock", "COMPOSE_PROGRESS": "plain", "COMPOSE_MENU": "0"},
+		Volumes:     map[string]string{Name(c.cfg.ID, "workspace"): workspacePath, Name(c.cfg.ID, "run"): runPath},
+		Networks:    []engine.Join{{Network: Name(c.cfg.ID, "shop"), IP: host(c.shop, 5)}},
+		DNS:         []string{host(c.shop, 53).String()},
+		MemoryBytes: 256 << 20, PidsLimit: 256, LogMaxSize: "1m",
+	})
+	return err
+}
+
+func (c *Control) startTraffic(ctx context.Context) error {
+	_, err := c.eng.Run(ctx, engine.Spec{
+		Name: Name(c.cfg.ID, RoleTraffic), Image: c.cfg.Registry + "/traffic:1", Labels: Labels(c.cfg.ID, RoleTraffic, false),
+		Cmd:      []string{"--edge", host(c.users, 10).String() + ":80", "--rate", "0", "--seed", fmt.Sprint(c.cfg.Seed)},
+		Networks: []engine.Join{{Network: Name(c.cfg.ID, "users"), IP: host(c.users, 200)}},
+		Restart:  "always", MemoryBytes: 128 << 20, LogMaxSize: "20m", LogMaxFiles: 3,
+	})
+	return err
+}
+
+// fillWorkspace puts the team's repository, with its history, into the workspace.
+func (c *Control) fillWorkspace(ctx context.Context) error {
+	files, err := workspace.Files(prefix3(c.shop))
+	if err != nil {
+		return err
+	}
+	stream, err := workspace.FastImport(c.cfg.CreatedAt, c.cfg.Seed, files, workspace.History())
+	if err != nil {
+		return err
+	}
+	env, err := workspace.Env{
+		Project: "shop-" + c.cfg.ID, ShopNetwork: Name(c.cfg.ID, "shop"), UsersNetwork: Name(c.cfg.ID, "users"),
+		ShopNet: prefix3(c.shop), UsersNet: prefix3(c.users), Registry: c.cfg.Registry,
+	}.Text()
+	if err != nil {
+		return err
+	}
+	script := "set -e; git init -q -b main .; git fast-import --quiet; git reset -q --hard; cat > /dev/null"
+	if _, err := c.bastion(ctx, script, strings.NewReader(string(stream))); err != nil {
+		return fmt.Errorf("fill the workspace: %w", err)
+	}
+	if _, err := c.bastion(ctx, "cat > .env", strings.NewReader(env)); err != nil {
+		return fmt.Errorf("fill the workspace: %w", err)
+	}
+	return nil
+}
+
+// services is how many containers compose.yaml brings up, for progress.
+const services = 9
+
+// composeUp runs what a trainee can run, and reports how many containers are up.
+func (c *Control) composeUp(ctx context.Context, say func(Progress)) error {
+	of := services
+	done := make(chan error, 1)
+	go func() {
+		_, err := c.bastion(ctx, "docker compose up -d --quiet-pull", nil)
+		done <- err
+	}()
+	tick := time.NewTicker(300 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		select {
+		case err := <-done:
+			if err != nil {
+				return fmt.Errorf("bring the shop up: %w", err)
+			}
+			say(Progress{Phase: "containers", Done: of, Of: of, Text: "up"})
+			return nil
+		case <-tick.C:
+			n := 0
+			cs, _ := c.eng.List(ctx, label(c.cfg.ID), endpoint.LabelRole+"="+RoleShop)
+			for _, x := range cs {
+				if x.Running() {
+					n++
+				}
+			}
+			say(Progress{Phase: "containers", Done: n, Of: of, Text: fmt.Sprintf("%d of %d up", n, of)})
+		}
+	}
+}
+
+// baseline waits until users in every region have been well for a while, and
+// takes the inventory that later grading compares with.
+func (c *Control) baseline(ctx context.Context, say func(Progress)) error {
+	if err := c.setRate(ctx, 1); err != nil {
+		return err
+	}
+	want := baseline[c.cfg.Pace]
+	deadline := time.Now().Add(40 * time.Second)
+	for {
+		if err := c.waitUntil(ctx, c.now().Add(time.Second)); err != nil {
+			return err
+		}
+		now := c.now()
+		good := time.Duration(0)
+		for good < want && len(c.suffering(now.Add(-good-time.Second), now.Add(-good))) == 0 {
+			good += time.Second
+		}
+		say(Progress{Phase: "baseline", Done: int(good.Seconds()), Of: int(want.Seconds()), Text: fmt.Sprintf("users well for %.0f s", good.Seconds())})
+		if good >= want {
+			break
+		}
+		if time.Now().After(deadline) {
+			w := c.rec.Window(now.Add(-5*time.Second), now, sli.Filter{})
+			return fmt.Errorf("the shop did not become healthy: %s %v", w.Describe(), w.Errs)
+		}
+	}
+	services, err := c.services(ctx)
+	if err != nil {
+		return err
+	}
+	c.line.add(Event{Actor: "system", Kind: "phase", Text: "the shop is healthy"})
+	return c.keep.set(func(s *State) { s.HealthyAt, s.Inventory = time.Now(), grade.Take(services) })
+}
+
+// suffering says in which ways users fall short in a window.
+func (c *Control) suffering(from, to time.Time) []string {
+	return grade.Suffering(func(f sli.Filter) sli.Window { return c.rec.Window(from, to, f) }, c.lab.Users)
+}
+
+// breakIt takes the lab's steps and waits until users suffer.
+func (c *Control) breakIt(ctx context.Context, say func(Progress)) error {
+	say(Progress{Phase: "break", Of: 2, Text: "the incident begins"})
+	for _, step := range c.lab.Break {
+		if err := c.take(ctx, step); err != nil {
+			return fmt.Errorf("break the system: %w", err)
+		}
+	}
+	broken := time.Now()
+	if err := c.keep.set(func(s *State) { s.BrokenAt = broken }); err != nil {
+		return err
+	}
+	say(Progress{Phase: "break", Done: 1, Of: 2, Text: "waiting until users notice"})
+	if err := c.untilHurt(ctx, broken); err != nil {
+		return err
+	}
+	err := c.keep.set(func(s *State) { s.Phase, s.HurtAt, s.PagedAt = "running", c.now(), time.Now() })
+	if err != nil {
+		return err
+	}
+	c.line.add(Event{Actor: "pager", Kind: "page", Text: firstLine(c.lab.Brief)})
+	say(Progress{Phase: "break", Done: 2, Of: 2, Text: "the pager has gone off"})
+	return nil
+}
+
+// untilHurt waits until users suffer. Replacing containers costs a few requests
+// by itself; that is not the incident, so after a deploy users must first have
+// been well again for two seconds, or have suffered for longer than any deploy.
+func (c *Control) untilHurt(ctx context.Context, broken time.Time) error {
+	settled := !slices.ContainsFunc(c.lab.Break, func(s catalog.Step) bool { return s.Deploy != nil })
+	from := broken
+	for {
+		if err := c.waitUntil(ctx, c.now().Add(time.Second)); err != nil {
+			return err
+		}
+		now := c.now()
+		if !settled {
+			calm := now.Sub(broken) >= 3*time.Second && len(c.suffering(now.Add(-2*time.Second), now)) == 0
+			if !calm && now.Sub(broken) < deployBlip {
+				continue
+			}
+			settled, from = true, now
+			continue
+		}
+		if late := now.Add(-5 * time.Second); late.After(from) {
+			from = late
+		}
+		if bad := c.suffering(from, now); len(bad) > 0 && now.Sub(from) >= time.Second {
+			c.line.add(Event{Actor: "system", Kind: "break", Secret: true,
+				Text: fmt.Sprintf("users suffer %.0f s after breaking: %s", now.Sub(broken).Seconds(), strings.Join(bad, ", "))})
+			return nil
+		}
+		if limit := hurtWithin[c.cfg.Pace]; now.Sub(broken) > limit {
+			return fmt.Errorf("users did not suffer within %v of breaking; this lab is of no use", limit)
+		}
+	}
+}
+
+// deployBlip is how long users may notice that containers were replaced.
+const deployBlip = 12 * time.Second
+
+func firstLine(s string) string {
+	for line := range strings.Lines(s) {
+		if line = strings.Trim(line, "# \n"); line != "" {
+			return line
+		}
+	}
+	return ""
+}
+
+// probes are addresses in the shop's network that answer as long as the shop
+// runs; the agent measures its effects against them.
+func (c *Control) probes() []string {
+	return []string{host(c.shop, 53).String(), host(c.shop, 10).String()}
+}

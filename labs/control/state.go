@@ -1,0 +1,86 @@
+package control
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"faultlab/labs/grade"
+)
+
+// State is what control must know again after a restart of its own.
+type State struct {
+	Phase     string    `json:"phase"` // "", starting, running
+	HealthyAt time.Time `json:"healthy_at,omitzero"`
+	BrokenAt  time.Time `json:"broken_at,omitzero"`
+	HurtAt    time.Time `json:"hurt_at,omitzero"`
+	PagedAt   time.Time `json:"paged_at,omitzero"`
+
+	Shop  string `json:"shop_subnet"`  // e.g. 10.213.4.0/24
+	Users string `json:"users_subnet"` // where traffic is
+
+	FirstLook  time.Time `json:"first_look,omitzero"`  // the trainee's first action of any kind
+	LastChange time.Time `json:"last_change,omitzero"` // the newest that changed something
+	Changed    bool      `json:"changed"`              // whether there was one
+	MitigateAt time.Time `json:"mitigate_at,omitzero"` // users well again after a change, and they stayed so
+	FixedAt    time.Time `json:"fixed_at,omitzero"`    // the grading that proved the fix was asked for
+
+	Told         []string `json:"told"`          // teams that were told the right facts
+	Mended       bool     `json:"mended"`        // a team took the injected fault away
+	InjectorLost string   `json:"injector_lost"` // why the injection broke off, if it did
+	Revealed     bool     `json:"revealed"`      // the answer has been shown
+
+	Inventory grade.Inventory  `json:"inventory"`
+	Diagnosis *grade.Diagnosis `json:"diagnosis,omitempty"`
+	Grades    []grade.Grade    `json:"grades"`
+}
+
+// keeper guards the state and writes it to control's volume at every change.
+type keeper struct {
+	mu    sync.Mutex
+	path  string
+	state State
+}
+
+func openKeeper(dir string) (*keeper, error) {
+	k := &keeper{path: filepath.Join(dir, "state.json")}
+	b, err := os.ReadFile(k.path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return k, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read the lab's state: %w", err)
+	}
+	if err := json.Unmarshal(b, &k.state); err != nil {
+		return nil, fmt.Errorf("read the lab's state: %w", err)
+	}
+	return k, nil
+}
+
+func (k *keeper) get() State {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.state
+}
+
+// set changes the state and makes it last: a kill at any moment leaves the old
+// file or the new one.
+func (k *keeper) set(change func(*State)) error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	change(&k.state)
+	b, err := json.Marshal(k.state)
+	if err != nil {
+		return err
+	}
+	tmp := k.path + ".new"
+	if err := os.WriteFile(tmp, b, 0o600); err != nil {
+		return fmt.Errorf("keep the lab's state: %w", err)
+	}
+	return os.Rename(tmp, k.path)
+}

@@ -1,0 +1,133 @@
+package control
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/netip"
+	"strings"
+	"time"
+
+	"faultlab/faults/engine"
+	"faultlab/labs/catalog"
+)
+
+// bastion runs a shell script in the bastion, in the workspace, and gives what it
+// printed. It is what a trainee could have typed.
+func (c *Control) bastion(ctx context.Context, script string, stdin io.Reader) (string, error) {
+	r, err := c.eng.Exec(ctx, Name(c.cfg.ID, RoleBastion), engine.Command{
+		Args: []string{"bash", "-c", script}, WorkDir: workspacePath, Stdin: stdin,
+	})
+	if err != nil {
+		return "", err
+	}
+	if r.Code != 0 {
+		return r.Stdout, fmt.Errorf("exit code %d: %s", r.Code, lastLines(r.Stderr, 5))
+	}
+	return r.Stdout, nil
+}
+
+func lastLines(s string, n int) string {
+	lines := strings.Split(strings.TrimSpace(s), "\n")
+	return strings.Join(lines[max(0, len(lines)-n):], "; ")
+}
+
+// take makes one breaking step.
+func (c *Control) take(ctx context.Context, s catalog.Step) error {
+	if s.Fault != nil {
+		_, err := c.uplinks.lay(ctx, *s.Fault, c.injectorLost)
+		return err
+	}
+	return c.deploy(ctx, *s.Deploy)
+}
+
+// injectorLost keeps on record that an injection broke off by itself.
+func (c *Control) injectorLost(why string) {
+	c.line.add(Event{Actor: "injector", Kind: "fault", Secret: true, Text: "the fault ended: " + why})
+	c.keep.set(func(s *State) { s.InjectorLost = why + " at " + time.Now().Format(time.TimeOnly) })
+}
+
+// deploy commits a change to the workspace as its author would, and rolls it out.
+func (c *Control) deploy(ctx context.Context, d catalog.Deploy) error {
+	c.changing.Lock()
+	defer c.changing.Unlock()
+	for _, e := range d.Edits {
+		old, err := c.bastion(ctx, "cat -- "+quote(e.File), nil)
+		if err != nil {
+			return err
+		}
+		want := max(1, e.Times)
+		if n := strings.Count(old, e.Old); n != want {
+			return fmt.Errorf("%s holds %q %d times; want %d", e.File, e.Old, n, want)
+		}
+		if _, err := c.bastion(ctx, "cat > "+quote(e.File), strings.NewReader(strings.ReplaceAll(old, e.Old, e.New))); err != nil {
+			return err
+		}
+	}
+	name, mail, _ := strings.Cut(strings.TrimSuffix(d.Author, ">"), " <")
+	script := fmt.Sprintf("set -e; export GIT_AUTHOR_NAME=%[1]s GIT_AUTHOR_EMAIL=%[2]s GIT_COMMITTER_NAME=%[1]s GIT_COMMITTER_EMAIL=%[2]s; git add -A; git commit -q -m %[3]s",
+		quote(name), quote(mail), quote(d.Message))
+	if d.Up {
+		script += "; docker compose up -d --quiet-pull"
+	}
+	if _, err := c.bastion(ctx, script, nil); err != nil {
+		return err
+	}
+	c.line.add(Event{Actor: "system", Kind: "break", Secret: true, Text: "deployed: " + firstLine(d.Message)})
+	return nil
+}
+
+// quote makes one word of the shell's out of any text.
+func quote(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" }
+
+func splitPath(rel string) []string {
+	var out []string
+	for part := range strings.SplitSeq(rel, "/") {
+		if part != "" {
+			out = append(out, part)
+		}
+	}
+	return out
+}
+
+// ownImage tells which images the trainee may see and run: the shop's, but not
+// those that only the hidden parts use.
+func (c *Control) ownImage(ref string) bool {
+	rest, ok := strings.CutPrefix(ref, c.cfg.Registry+"/")
+	if !ok {
+		return false
+	}
+	service, _, _ := strings.Cut(rest, ":")
+	return service != "traffic"
+}
+
+// resume takes the lab up again after a restart of control.
+func (c *Control) resume(ctx context.Context) error {
+	st := c.keep.get()
+	var err error
+	if c.shop, err = netip.ParsePrefix(st.Shop); err != nil {
+		return err
+	}
+	if c.users, err = netip.ParsePrefix(st.Users); err != nil {
+		return err
+	}
+	c.line.add(Event{Actor: "system", Kind: "phase", Text: "control is back after a restart"})
+	go c.uplinks.follow(c.life)
+	go c.watchContainers(c.life)
+	go c.feed(c.life, c.cfg.CreatedAt)
+	if err := c.eng.Remove(ctx, Name(c.cfg.ID, RoleAgent)); err != nil {
+		return err
+	}
+	if st.Mended || st.InjectorLost != "" {
+		return nil
+	}
+	for _, step := range c.lab.Break {
+		if step.Fault == nil {
+			continue
+		}
+		if _, err := c.uplinks.lay(ctx, *step.Fault, c.injectorLost); err != nil {
+			return err
+		}
+	}
+	return nil
+}

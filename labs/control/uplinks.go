@@ -1,0 +1,217 @@
+package control
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"faultlab/faults"
+	"faultlab/faults/agent"
+	"faultlab/faults/engine"
+	"faultlab/labs/catalog"
+	"faultlab/labs/endpoint"
+)
+
+// uplinks lays faults on the uplinks of places. A fault meets every container
+// that runs in its place, also those created there later; one that is created in
+// another place is out of it.
+type uplinks struct {
+	c  *Control
+	mu sync.Mutex
+
+	agent *agent.Agent
+	laid  []*laid
+}
+
+// laid is one fault on one uplink.
+type laid struct {
+	spec  catalog.Fault
+	fault faults.Fault
+	on    map[string]*agent.Injection // container id -> injection
+	lost  func(why string)            // called once when the fault broke off
+}
+
+func newUplinks(c *Control) *uplinks { return &uplinks{c: c} }
+
+// placeLabel is the compose label that says where a container runs.
+const placeLabel = "place"
+
+// start brings the agent up, if it is not.
+func (u *uplinks) start(ctx context.Context) error {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.agent != nil {
+		return nil
+	}
+	if err := u.c.eng.Remove(ctx, Name(u.c.cfg.ID, RoleAgent)); err != nil {
+		return err
+	}
+	a, err := agent.Start(ctx, u.c.agentOptions())
+	if err != nil {
+		return fmt.Errorf("start the agent: %w", err)
+	}
+	u.agent = a
+	go u.watch(a)
+	return nil
+}
+
+// watch ends every fault on the record when the agent dies: its effects are gone
+// with it.
+func (u *uplinks) watch(a *agent.Agent) {
+	<-a.Done()
+	u.mu.Lock()
+	if u.agent != a {
+		u.mu.Unlock()
+		return
+	}
+	u.agent = nil
+	gone := u.laid
+	u.laid = nil
+	u.mu.Unlock()
+	for _, l := range gone {
+		l.lost("the injector ended")
+	}
+}
+
+// lay puts a fault on an uplink. It answers when the effect was seen on every
+// container there.
+func (u *uplinks) lay(ctx context.Context, spec catalog.Fault, lost func(string)) (*laid, error) {
+	f, err := faults.Decode(spec.Kind, spec.JSON())
+	if err != nil {
+		return nil, err
+	}
+	if err := u.start(ctx); err != nil {
+		return nil, err
+	}
+	l := &laid{spec: spec, fault: f, on: map[string]*agent.Injection{}, lost: lost}
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	cs, err := u.there(ctx, spec.Uplink)
+	if err != nil {
+		return nil, err
+	}
+	for _, c := range cs {
+		if err := u.inject(ctx, l, c); err != nil {
+			return nil, errors.Join(err, l.revert(context.WithoutCancel(ctx)))
+		}
+	}
+	u.laid = append(u.laid, l)
+	return l, nil
+}
+
+// there lists the running containers of a place.
+func (u *uplinks) there(ctx context.Context, place string) ([]engine.Container, error) {
+	cs, err := u.c.eng.List(ctx, label(u.c.cfg.ID), placeLabel+"="+place)
+	if err != nil {
+		return nil, err
+	}
+	var out []engine.Container
+	for _, c := range cs {
+		if c.Running() && c.Labels[endpoint.LabelRole] == RoleShop {
+			out = append(out, c)
+		}
+	}
+	return out, nil
+}
+
+func (u *uplinks) inject(ctx context.Context, l *laid, c engine.Container) error {
+	inj, err := u.agent.Inject(ctx, c.ID, l.fault, agent.InjectOptions{
+		TTL: u.c.cfg.TTL, Seed: u.c.cfg.Seed, Probes: u.c.probes(),
+	})
+	if err != nil {
+		return fmt.Errorf("lay %s on %s: %w", l.spec.Kind, c.Name, err)
+	}
+	l.on[c.ID] = inj
+	st := inj.Status()
+	u.c.line.add(Event{Actor: "injector", Kind: "fault", Secret: true,
+		Text: fmt.Sprintf("%s on %s by %s, measured: %+v", l.spec.Kind, c.Name, st.Backend, st.Measured)})
+	return nil
+}
+
+// revert takes the fault away from every container; one that is gone is no error.
+func (l *laid) revert(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
+	defer cancel()
+	var errs []error
+	for _, inj := range l.on {
+		errs = append(errs, inj.Revert(ctx))
+	}
+	return errors.Join(errs...)
+}
+
+// take removes a fault that was laid.
+func (u *uplinks) take(ctx context.Context, l *laid) error {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	for i, x := range u.laid {
+		if x == l {
+			u.laid = append(u.laid[:i:i], u.laid[i+1:]...)
+			break
+		}
+	}
+	return l.revert(ctx)
+}
+
+// follow keeps faults with their places: a container that starts in a place meets
+// what is laid there. (The agent itself follows one that is merely restarted.)
+func (u *uplinks) follow(ctx context.Context) {
+	for ev := range u.c.eng.Events(ctx, label(u.c.cfg.ID)) {
+		if ev.Action != "start" || ev.Labels[placeLabel] == "" {
+			continue
+		}
+		u.mu.Lock()
+		for _, l := range u.laid {
+			if l.spec.Uplink != ev.Labels[placeLabel] || l.on[ev.ID] != nil || u.agent == nil {
+				continue
+			}
+			c, err := u.c.eng.Inspect(ctx, ev.ID)
+			if err == nil && c.Running() {
+				err = u.inject(ctx, l, c)
+			}
+			if err != nil && ctx.Err() == nil && !engine.IsNotFound(err) {
+				u.c.log.Warn("a fault could not follow its place", "container", ev.Name, "err", err)
+			}
+		}
+		u.mu.Unlock()
+	}
+}
+
+// close takes every fault away and ends the agent.
+func (u *uplinks) close(ctx context.Context) {
+	u.mu.Lock()
+	a := u.agent
+	u.agent, u.laid = nil, nil
+	u.mu.Unlock()
+	if a != nil {
+		if err := a.Close(ctx); err != nil {
+			u.c.log.Warn("the agent did not end in order", "err", err)
+		}
+	}
+}
+
+// beat asks the agent for a sign of life.
+func (u *uplinks) beat() error {
+	u.mu.Lock()
+	a, n := u.agent, len(u.laid)
+	u.mu.Unlock()
+	if n == 0 {
+		return errors.New("no fault is laid")
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Second)
+	defer cancel()
+	return a.Ping(ctx)
+}
+
+// mend takes every fault away, as the owner of the links would.
+func (u *uplinks) mend(ctx context.Context) error {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	var errs []error
+	for _, l := range u.laid {
+		errs = append(errs, l.revert(ctx))
+	}
+	u.laid = nil
+	return errors.Join(errs...)
+}

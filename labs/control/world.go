@@ -1,0 +1,163 @@
+package control
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/prometheus/common/expfmt"
+	"github.com/prometheus/common/model"
+
+	"faultlab/faults/engine"
+	"faultlab/labs/catalog"
+	"faultlab/labs/endpoint"
+	"faultlab/labs/grade"
+	"faultlab/labs/sli"
+)
+
+// world is what the grader may look at and do; see grade.World.
+type world struct{ *Control }
+
+var _ grade.World = world{}
+
+func (w world) Now() time.Time { return w.now() }
+
+func (w world) Window(from, to time.Time, f sli.Filter) sli.Window { return w.rec.Window(from, to, f) }
+
+func (w world) WaitUntil(ctx context.Context, t time.Time) error { return w.waitUntil(ctx, t) }
+
+func (w world) SetRate(ctx context.Context, factor float64) error { return w.setRate(ctx, factor) }
+
+func (w world) Services(ctx context.Context) (map[string][]engine.Container, error) {
+	return w.services(ctx)
+}
+
+func (w world) Usage(ctx context.Context, id string) (engine.Usage, error) {
+	return w.eng.Usage(ctx, id)
+}
+
+func (w world) Inventory() grade.Inventory { return w.keep.get().Inventory }
+
+// serviceLabel is how compose marks a container's service; oneOff marks those of
+// `docker compose run`.
+const (
+	serviceLabel = "com.docker.compose.service"
+	oneOff       = "com.docker.compose.oneoff"
+)
+
+// services are the shop's containers by service.
+func (c *Control) services(ctx context.Context) (map[string][]engine.Container, error) {
+	cs, err := c.eng.List(ctx, label(c.cfg.ID), endpoint.LabelRole+"="+RoleShop)
+	if err != nil {
+		return nil, err
+	}
+	out := map[string][]engine.Container{}
+	for _, x := range cs {
+		if name := x.Labels[serviceLabel]; name != "" && x.Labels[oneOff] != "True" {
+			out[name] = append(out[name], x)
+		}
+	}
+	return out, nil
+}
+
+// Recreate runs docker compose in the bastion as a trainee would: what the
+// workspace declares is what comes up.
+func (w world) Recreate(ctx context.Context, services ...string) error {
+	w.changing.Lock()
+	defer w.changing.Unlock()
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	script := "docker compose up -d --force-recreate --quiet-pull --timeout 2"
+	if len(services) > 0 {
+		script += " --no-deps"
+	}
+	for _, s := range services {
+		script += " " + quote(s)
+	}
+	_, err := w.bastion(ctx, script, nil)
+	return err
+}
+
+// Served adds up the requests that web's containers have counted, per site: the
+// counter http_requests_total with its label site, read inside each container.
+func (w world) Served(ctx context.Context) (map[string]float64, error) {
+	services, err := w.services(ctx)
+	if err != nil {
+		return nil, err
+	}
+	out := map[string]float64{}
+	for name, cs := range services {
+		if !strings.HasPrefix(name, "web-") {
+			continue
+		}
+		for _, c := range cs {
+			if !c.Running() {
+				continue
+			}
+			if err := w.served(ctx, c, out); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return out, nil
+}
+
+func (w world) served(ctx context.Context, c engine.Container, into map[string]float64) error {
+	r, err := w.eng.Exec(ctx, c.ID, engine.Command{Args: []string{"shop", "probe", "http://127.0.0.1:8080/metrics", "--timeout", "2s"}})
+	if err != nil {
+		return err
+	}
+	var probe struct{ Body, Err string }
+	if err := json.Unmarshal([]byte(r.Stdout), &probe); err != nil || probe.Err != "" {
+		return fmt.Errorf("read the counters of %s: %v %s", c.Name, err, probe.Err)
+	}
+	p := expfmt.NewTextParser(model.LegacyValidation)
+	families, err := p.TextToMetricFamilies(strings.NewReader(probe.Body))
+	if err != nil {
+		return fmt.Errorf("read the counters of %s: %w", c.Name, err)
+	}
+	for _, m := range families["http_requests_total"].GetMetric() {
+		for _, l := range m.GetLabel() {
+			if l.GetName() == "site" {
+				into[l.GetValue()] += m.GetCounter().GetValue()
+			}
+		}
+	}
+	return nil
+}
+
+// Lay puts the grader's own fault on an uplink.
+func (w world) Lay(ctx context.Context, f catalog.Fault) (func(context.Context) error, error) {
+	l, err := w.uplinks.lay(ctx, f, func(string) {})
+	if err != nil {
+		return nil, err
+	}
+	return func(ctx context.Context) error { return w.uplinks.take(ctx, l) }, nil
+}
+
+// Injector says whether the injection has been in force all along.
+func (w world) Injector() (bool, string) {
+	st := w.keep.get()
+	switch {
+	case st.InjectorLost != "":
+		return false, "the injection broke off: " + st.InjectorLost
+	case st.Mended:
+		return true, "in force until its owner mended it"
+	}
+	if err := w.uplinks.beat(); err != nil {
+		return false, "the injector does not answer: " + err.Error()
+	}
+	return true, "in force"
+}
+
+// Told says whether a team was told the right facts.
+func (w world) Told(team string) bool {
+	for _, t := range w.keep.get().Told {
+		if t == team {
+			return true
+		}
+	}
+	return false
+}

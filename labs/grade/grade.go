@@ -1,0 +1,172 @@
+// Package grade decides whether a diagnosis and a fix are right.
+//
+// Nothing is matched against what was typed: every check measures how the system
+// behaves, from outside the trainee's reach, through the World that control
+// provides. A check that could not measure says so; it never passes.
+package grade
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"faultlab/faults/engine"
+	"faultlab/labs/catalog"
+	"faultlab/labs/sli"
+)
+
+// Verdict is pass, fail or unknown (could not check).
+type Verdict string
+
+// The three verdicts.
+const (
+	Pass    Verdict = "pass"
+	Fail    Verdict = "fail"
+	Unknown Verdict = "unknown"
+)
+
+// Result is one check's outcome.
+type Result struct {
+	ID       string  `json:"id"`
+	Proof    string  `json:"proof"`
+	Verdict  Verdict `json:"verdict"`
+	Measured string  `json:"measured"` // what was seen
+	Limit    string  `json:"limit"`    // what had to be seen
+	Why      string  `json:"why"`      // what that means; "" when passed
+}
+
+// World is what the checks may look at and do.
+type World interface {
+	// Now is the time of the newest second that traffic reported.
+	Now() time.Time
+	// Window is what users got.
+	Window(from, to time.Time, f sli.Filter) sli.Window
+	// WaitUntil blocks until traffic has reported the second before t.
+	WaitUntil(ctx context.Context, t time.Time) error
+	// SetRate makes traffic ask factor times as often as normal.
+	SetRate(ctx context.Context, factor float64) error
+	// Services are the shop's containers, running or not, by compose service.
+	Services(ctx context.Context) (map[string][]engine.Container, error)
+	// Usage reads a container's counters.
+	Usage(ctx context.Context, id string) (engine.Usage, error)
+	// Recreate makes services anew from the declared configuration; none means all.
+	Recreate(ctx context.Context, services ...string) error
+	// Served counts the requests that reached web's containers, per site of the users.
+	Served(ctx context.Context) (map[string]float64, error)
+	// Lay puts a fault on an uplink and gives what takes it away again.
+	Lay(ctx context.Context, f catalog.Fault) (func(context.Context) error, error)
+	// Inventory is the shape of the healthy system, taken before breaking.
+	Inventory() Inventory
+	// Injector says whether the injection has been in force, untouched, since breaking.
+	Injector() (ok bool, why string)
+	// Told says whether a team was told the right facts, or has mended the matter already.
+	Told(team string) bool
+}
+
+// Pace is how long measurements take.
+type Pace struct {
+	Window   time.Duration // of V1
+	Requests int           // at least, in a window
+	Recover  time.Duration // that a re-created system has to be well again
+	Hold     time.Duration // that users must be well for a mitigation to count
+}
+
+// Paces by name.
+var Paces = map[string]Pace{
+	"real": {Window: 60 * time.Second, Requests: 600, Recover: 15 * time.Second, Hold: 60 * time.Second},
+	"fast": {Window: 15 * time.Second, Requests: 600, Recover: 12 * time.Second, Hold: 15 * time.Second},
+}
+
+// Runner runs the checks of one lab.
+type Runner struct {
+	World    World
+	Lab      *catalog.Lab
+	Pace     Pace
+	Progress func(string) // nil: none
+
+	since time.Time // when grading began
+	first *tally    // of requests served then, for labs that count attempts
+	soak  *soaking  // shared by the restart and the soak check
+}
+
+// kinds is the visible table of what a check can be.
+var kinds = map[string]func(*Runner, context.Context, catalog.Check) Result{
+	"shape":     (*Runner).shape,
+	"owner":     (*Runner).owner,
+	"injector":  (*Runner).injector,
+	"slo":       (*Runner).slo,
+	"tolerance": (*Runner).tolerance,
+	"restart":   (*Runner).restart,
+	"soak":      (*Runner).soaked,
+}
+
+// order is that in which kinds run: what only looks first, what disturbs last.
+var order = []string{"shape", "owner", "injector", "slo", "tolerance", "restart", "soak"}
+
+// Run makes every check, in an order that keeps them from disturbing one another,
+// and gives the results in the lab's order.
+func (r *Runner) Run(ctx context.Context) []Result {
+	r.since = time.Now()
+	r.soak, r.first = nil, nil
+	for _, c := range r.Lab.Checks {
+		if c.Kind == "tolerance" {
+			if t, err := r.count(ctx); err == nil {
+				r.first, r.since = t, t.at
+			}
+			break
+		}
+	}
+	results := make([]Result, len(r.Lab.Checks))
+	for _, kind := range order {
+		for i, c := range r.Lab.Checks {
+			if c.Kind != kind {
+				continue
+			}
+			r.say("%s %s", c.Proof, c.ID)
+			res := kinds[kind](r, ctx, c)
+			res.ID, res.Proof = c.ID, c.Proof
+			if res.Verdict == Fail && res.Why == "" {
+				res.Why = c.Why
+			}
+			results[i] = res
+			r.say("%s %s: %s (%s)", c.Proof, c.ID, res.Verdict, res.Measured)
+		}
+	}
+	return results
+}
+
+func (r *Runner) say(format string, a ...any) {
+	if r.Progress != nil {
+		r.Progress(fmt.Sprintf(format, a...))
+	}
+}
+
+// unknown is a result for what could not be measured.
+func unknown(err error) Result {
+	return Result{Verdict: Unknown, Measured: "could not check", Why: err.Error()}
+}
+
+// verdict is pass when nothing is wrong.
+func verdict(wrong bool) Verdict {
+	if wrong {
+		return Fail
+	}
+	return Pass
+}
+
+// Overall is fail if any check failed, else unknown if any could not be made.
+func Overall(rs []Result) Verdict {
+	v := Pass
+	for _, r := range rs {
+		if r.Verdict == Fail {
+			return Fail
+		}
+		if r.Verdict == Unknown {
+			v = Unknown
+		}
+	}
+	if len(rs) == 0 {
+		return Unknown
+	}
+	return v
+}

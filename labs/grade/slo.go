@@ -1,0 +1,76 @@
+package grade
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"faultlab/labs/catalog"
+	"faultlab/labs/sli"
+)
+
+// Limit gives an SLO's numbers in the recorder's form.
+func Limit(s catalog.SLO) sli.Limit { return sli.Limit{Success: s.Success, P95: s.P95, P99: s.P99} }
+
+// Suffering says in which ways users fall short of an SLO in a window, for all of
+// them together and for each region by itself (or only the region it names).
+// Regions with fewer than 60 requests are judged by success alone: a percentile
+// of a handful says nothing.
+func Suffering(w func(sli.Filter) sli.Window, s catalog.SLO) []string {
+	regions := []string{"", "us", "eu", "ap"}
+	if s.Region != "" {
+		regions = []string{s.Region}
+	}
+	var out []string
+	for _, region := range regions {
+		win, lim := w(sli.Filter{Region: region}), Limit(s)
+		if win.N < 60 {
+			lim.P95, lim.P99 = 0, 0
+		}
+		for _, b := range lim.Breaches(win) {
+			if region == "" {
+				out = append(out, b)
+			} else {
+				out = append(out, region+" "+b)
+			}
+		}
+	}
+	return out
+}
+
+// slo is V1: a window of the hidden traffic, opened when grading began.
+func (r *Runner) slo(ctx context.Context, c catalog.Check) Result {
+	return r.observe(ctx, c, r.since, r.Pace.Window)
+}
+
+// observe waits for a window that opens at from and lasts at least so long, and
+// longer until it holds enough requests, and judges it.
+func (r *Runner) observe(ctx context.Context, c catalog.Check, from time.Time, lasting time.Duration) Result {
+	to := from.Add(lasting)
+	limit := Limit(c.SLO)
+	win := sli.Window{}
+	for {
+		if err := r.World.WaitUntil(ctx, to); err != nil {
+			return unknown(fmt.Errorf("traffic stopped reporting: %w", err))
+		}
+		if win = r.World.Window(from, to, sli.Filter{}); win.Sent >= r.Pace.Requests {
+			break
+		}
+		if to = to.Add(time.Second); to.Sub(from) > 3*lasting {
+			return unknown(fmt.Errorf("only %d requests set out in %v; want at least %d", win.Sent, to.Sub(from), r.Pace.Requests))
+		}
+	}
+	res := Result{Measured: win.Describe(), Limit: limit.String()}
+	// An open-loop source that sends less than it was asked to has been held up:
+	// then silence would pass for health.
+	if float64(win.Sent) < .8*win.Asked {
+		return unknown(fmt.Errorf("only %d of about %.0f requests set out", win.Sent, win.Asked))
+	}
+	bad := Suffering(func(f sli.Filter) sli.Window { return r.World.Window(from, to, f) }, c.SLO)
+	if len(bad) > 0 {
+		res.Measured += "; short: " + strings.Join(bad, ", ")
+	}
+	res.Verdict = verdict(len(bad) > 0)
+	return res
+}

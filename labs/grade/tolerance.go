@@ -1,0 +1,100 @@
+package grade
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"faultlab/labs/catalog"
+	"faultlab/labs/sli"
+)
+
+// tolerance is V7: the same class of fault at lower strength, laid by the grader.
+// Users must get the check's SLO, and no more requests may reach the services
+// per request of a user than the check allows, neither now nor in the window
+// since grading began: whoever hides loss behind retries multiplies the load.
+func (r *Runner) tolerance(ctx context.Context, c catalog.Check) Result {
+	if r.first == nil {
+		return unknown(errors.New("the requests at the services could not be counted when grading began"))
+	}
+	before, err := r.attempts(ctx, r.first)
+	if err != nil {
+		return unknown(err)
+	}
+	undo, err := r.World.Lay(ctx, *c.Fault)
+	if err != nil {
+		return unknown(fmt.Errorf("lay the test fault: %w", err))
+	}
+	start, err := r.count(ctx)
+	var during map[string]float64
+	if err == nil {
+		if err = r.World.WaitUntil(ctx, start.at.Add(c.Lasting)); err == nil {
+			during, err = r.attempts(ctx, start)
+		}
+	}
+	to := r.World.Now()
+	if uerr := undo(context.WithoutCancel(ctx)); err == nil {
+		err = uerr
+	}
+	if err != nil {
+		return unknown(err)
+	}
+	res := Result{Limit: fmt.Sprintf("%s; at most %g requests at the services per request of a user", Limit(c.SLO), c.Attempts)}
+	worst, where := 0.0, ""
+	for _, m := range []map[string]float64{before, during} {
+		for site, a := range m {
+			if a > worst {
+				worst, where = a, site
+			}
+		}
+	}
+	win := r.World.Window(start.at, to, sli.Filter{})
+	bad := Limit(c.SLO).Breaches(win)
+	res.Measured = fmt.Sprintf("%s; %.2f requests at the services per request (%s)", win.Describe(), worst, where)
+	if len(bad) > 0 {
+		res.Measured += "; short: " + strings.Join(bad, ", ")
+	}
+	res.Verdict = verdict(len(bad) > 0 || worst > c.Attempts)
+	return res
+}
+
+// tally is how many requests had reached the services at a moment.
+type tally struct {
+	at     time.Time
+	served map[string]float64
+}
+
+// count takes a tally just after traffic has reported a second, so that the same
+// small delay stands at both ends of what is measured and cancels.
+func (r *Runner) count(ctx context.Context) (*tally, error) {
+	if err := r.World.WaitUntil(ctx, r.World.Now().Add(time.Second)); err != nil {
+		return nil, err
+	}
+	at := r.World.Now()
+	served, err := r.World.Served(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return &tally{at, served}, nil
+}
+
+// attempts measures how many requests reached the services per request that
+// users sent since the tally, for each site.
+func (r *Runner) attempts(ctx context.Context, since *tally) (map[string]float64, error) {
+	now, err := r.count(ctx)
+	if err != nil {
+		return nil, err
+	}
+	out := map[string]float64{}
+	for _, site := range []string{"us", "eu", "ap"} {
+		if n := r.World.Window(since.at, now.at, sli.Filter{Region: site}).N; n >= 20 {
+			out[site] = max(0, now.served[site]-since.served[site]) / float64(n)
+		}
+	}
+	if len(out) == 0 {
+		return nil, errors.New("too few requests to count attempts")
+	}
+	return out, nil
+}

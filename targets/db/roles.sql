@@ -1,0 +1,13 @@
+-- Roles and the empty database. Run once, as a superuser, against the
+-- maintenance database; the passwords come from psql variables:
+--   psql -d postgres -v shop_password=... -v grader_password=... -f roles.sql
+\set ON_ERROR_STOP on
+
+CREATE ROLE shop LOGIN PASSWORD :'shop_password';
+
+-- Reads everything, changes nothing: for checks and dashboards.
+CREATE ROLE grader LOGIN PASSWORD :'grader_password';
+GRANT pg_read_all_data, pg_monitor TO grader;
+ALTER ROLE grader SET default_transaction_read_only = on;
+
+CREATE DATABASE shop OWNER shop;

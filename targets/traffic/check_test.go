@@ -1,0 +1,52 @@
+package traffic
+
+import "testing"
+
+func TestCheckBody(t *testing.T) {
+	home, search, product := Request{Route: Home}, Request{Route: Search, Query: "oak lamp"}, Request{Route: Product, ProductID: 7}
+	tests := []struct {
+		name string
+		r    Request
+		body string
+		ok   bool
+	}{
+		{"home", home, `{"products":[{"id":1,"name":"A","price_cents":5}]}`, true},
+		{"home without products", home, `{"products":[]}`, false},
+		{"home of an empty object", home, `{}`, false},
+		{"home that is a search", home, `{"query":"x","products":[{"id":1,"name":"A","price_cents":5}]}`, false},
+		{"empty body", home, ``, false},
+		{"error page", home, `<html>sorry</html>`, false},
+		{"truncated", home, `{"products":[{"id":1,"name":"A","price`, false},
+		{"two pages in one", home, `{"products":[{"id":1,"name":"A","price_cents":5}]}{}`, false},
+		{"product without a name", home, `{"products":[{"id":1,"price_cents":5}]}`, false},
+		{"product without a price", home, `{"products":[{"id":1,"name":"A"}]}`, false},
+		{"search", search, `{"query":"oak lamp","products":[{"id":1,"name":"Tall Oak Lamp","price_cents":5}]}`, true},
+		{"search of another", search, `{"query":"oak desk","products":[{"id":1,"name":"Tall Oak Lamp","price_cents":5}]}`, false},
+		{"search with a wrong hit", search, `{"query":"oak lamp","products":[{"id":1,"name":"Tall Oak Desk","price_cents":5}]}`, false},
+		{"search without hits", search, `{"query":"oak lamp","products":[]}`, false},
+		{"product", product, `{"product":{"id":7,"name":"A","price_cents":5}}`, true},
+		{"wrong product", product, `{"product":{"id":8,"name":"A","price_cents":5}}`, false},
+		{"no product", product, `{"product":null}`, false},
+		{"list for a product", product, `{"products":[{"id":7,"name":"A","price_cents":5}]}`, false},
+		{"problem", product, `{"error":"upstream_timeout"}`, false},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			if err := checkBody(tt.r, []byte(tt.body)); (err == nil) != tt.ok {
+				t.Errorf("got %v; want ok %v", err, tt.ok)
+			}
+		})
+	}
+}
+
+func FuzzCheckBody(f *testing.F) {
+	f.Add(`{"product":{"id":7,"name":"A","price_cents":5}}`)
+	f.Add(`{"products":[{"id":7}],"product":{"id":7}`)
+	f.Fuzz(func(t *testing.T, body string) {
+		for _, r := range []Request{{Route: Home}, {Route: Search, Query: "oak lamp"}, {Route: Product, ProductID: 7}} {
+			if checkBody(r, []byte(body)) == nil && len(body) < 20 {
+				t.Errorf("%q passes as %s", body, r.Route)
+			}
+		}
+	})
+}

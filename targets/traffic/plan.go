@@ -1,0 +1,107 @@
+package traffic
+
+import (
+	"math/rand/v2"
+	"net/url"
+	"strconv"
+	"strings"
+
+	"faultlab/targets/db"
+)
+
+// Routes of the shop as users see them.
+const (
+	Home    = "home"
+	Search  = "search"
+	Product = "product"
+)
+
+// weighted is one value and its share in percent.
+type weighted struct {
+	value   string
+	percent int
+}
+
+// Who the users are and what they do.
+var (
+	regions  = []weighted{{"us", 50}, {"eu", 30}, {"ap", 20}}
+	routes   = []weighted{{Home, 30}, {Search, 40}, {Product, 30}}
+	versions = []weighted{{"7.1", 60}, {"7.0", 30}, {"6.9", 10}}
+	tenants  = []weighted{{"aurora", 40}, {"fjord", 30}, {"greenleaf", 20}, {"harbour", 10}}
+)
+
+// visitsPerConnection is how many requests a device sends, on average, before
+// it leaves and closes its connection.
+const visitsPerConnection = 20
+
+// Request is one request of one user.
+type Request struct {
+	// Gap is the time since the request before, in units of the mean gap: at
+	// a rate of 45 per second, a gap of 1.0 is 1/45 s.
+	Gap       float64
+	Region    string
+	Route     string
+	Query     string // what is searched for, when Route is Search
+	ProductID int64  // the product asked for, when Route is Product
+	Version   string // of the user's app
+	Tenant    string
+	Leaves    bool // the device closes its connection afterwards
+}
+
+// Path is the path and query to ask for.
+func (r Request) Path() string {
+	switch r.Route {
+	case Search:
+		return "/search?q=" + url.QueryEscape(r.Query)
+	case Product:
+		return "/product/" + strconv.FormatInt(r.ProductID, 10)
+	}
+	return "/"
+}
+
+// Plan is an endless sequence of requests. The same seed gives the same one.
+type Plan struct {
+	random *rand.Rand
+}
+
+// NewPlan begins the sequence of a seed.
+func NewPlan(seed uint64) *Plan {
+	return &Plan{random: rand.New(rand.NewPCG(seed, 0x5f0b_71aff1c))}
+}
+
+// Next gives the next request. Gaps are exponential, so arrivals are a
+// Poisson process.
+func (p *Plan) Next() Request {
+	r := Request{
+		Gap:     p.random.ExpFloat64(),
+		Region:  p.pick(regions),
+		Route:   p.pick(routes),
+		Version: p.pick(versions),
+		Tenant:  p.pick(tenants),
+		Leaves:  p.random.IntN(visitsPerConnection) == 0,
+	}
+	switch r.Route {
+	case Search:
+		r.Query = p.query()
+	case Product:
+		r.ProductID = 1 + p.random.Int64N(db.Products)
+	}
+	return r
+}
+
+// query is what somebody looks for; every material is sold as every noun.
+func (p *Plan) query() string {
+	material := db.Materials[p.random.IntN(len(db.Materials))]
+	noun := db.Nouns[p.random.IntN(len(db.Nouns))]
+	return strings.ToLower(material + " " + noun)
+}
+
+func (p *Plan) pick(from []weighted) string {
+	n := p.random.IntN(100)
+	for _, w := range from {
+		if n -= w.percent; n < 0 {
+			return w.value
+		}
+	}
+	return from[len(from)-1].value
+}

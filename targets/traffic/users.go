@@ -1,0 +1,102 @@
+package traffic
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptrace"
+	"sync/atomic"
+	"time"
+)
+
+// maxPage bounds what a user's app reads.
+const maxPage = 4 << 20
+
+// users send the requests of one region over connections of their own.
+type users struct {
+	edge    string // host:port
+	host    string // the name the users know, e.g. eu.shop.example
+	timeout time.Duration
+	run     string // makes request ids unique between runs
+	count   *atomic.Int64
+	client  *http.Client
+}
+
+func newUsers(region, edge, run string, timeout time.Duration, count *atomic.Int64) *users {
+	return &users{
+		edge: edge, host: region + ".shop.example", timeout: timeout, run: run, count: count,
+		client: &http.Client{
+			Transport: &http.Transport{
+				DialContext:         (&net.Dialer{Timeout: timeout}).DialContext,
+				MaxIdleConnsPerHost: 16,
+				IdleConnTimeout:     5 * time.Second,
+				DisableCompression:  true,
+			},
+			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		},
+	}
+}
+
+func newRun() string { return rand.Text()[:10] }
+
+// send does one request and says how it ended. It is over when the timeout is.
+func (u *users) send(ctx context.Context, r Request) outcome {
+	ctx, cancel := context.WithTimeout(ctx, u.timeout)
+	defer cancel()
+	trace, again := once(cancel)
+	req, err := http.NewRequestWithContext(httptrace.WithClientTrace(ctx, trace), http.MethodGet, "http://"+u.edge+r.Path(), nil)
+	if err != nil {
+		return noConnection
+	}
+	req.Host = u.host
+	req.Close = r.Leaves
+	req.Header.Set("User-Agent", "ShopApp/"+r.Version)
+	req.Header.Set("X-Request-Id", fmt.Sprintf("%s-%d", u.run, u.count.Add(1)))
+	req.Header.Set("X-Tenant", r.Tenant)
+	req.Header.Set("X-App-Version", r.Version)
+	resp, err := u.client.Do(req)
+	if err != nil {
+		return failure(err, again())
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(resp.Body, maxPage))
+	switch {
+	case resp.StatusCode != http.StatusOK:
+		return badStatus
+	case err != nil && errors.Is(err, io.ErrUnexpectedEOF):
+		return badBody
+	case err != nil:
+		return failure(err, again())
+	case checkBody(r, body) != nil:
+		return badBody
+	}
+	return succeeded
+}
+
+// once ends a request that net/http is about to send a second time, which it
+// does by itself when a kept-alive connection breaks: a user's app would have
+// shown an error.
+func once(cancel context.CancelFunc) (*httptrace.ClientTrace, func() bool) {
+	var written, repeated atomic.Bool
+	return &httptrace.ClientTrace{
+		WroteHeaders: func() { written.Store(true) },
+		GotConn: func(httptrace.GotConnInfo) {
+			if written.Load() {
+				repeated.Store(true)
+				cancel()
+			}
+		},
+	}, repeated.Load
+}
+
+func failure(err error, repeated bool) outcome {
+	var t net.Error
+	if !repeated && (errors.Is(err, context.DeadlineExceeded) || errors.As(err, &t) && t.Timeout()) {
+		return timedOut
+	}
+	return noConnection
+}

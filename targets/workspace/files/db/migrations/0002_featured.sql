@@ -1,0 +1,4 @@
+CREATE TABLE featured (
+    position   integer PRIMARY KEY,
+    product_id bigint NOT NULL REFERENCES products (id)
+);
