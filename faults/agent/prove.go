@@ -51,7 +51,7 @@ func findRoute(ctx context.Context, sp space, e effect, given []string) (route, 
 			continue
 		}
 		r := route{method: method, to: to}
-		if e.match.matches(to.addr, to.port, protoOf(method)) && !slices.Contains(tries, r) {
+		if e.match.matches(to.addr, to.port, protoOf(method)) && !slices.Contains(tries, r) && !sp.local(to.addr) {
 			tries = append(tries, r)
 		}
 	}
