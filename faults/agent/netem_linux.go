@@ -16,6 +16,8 @@ const (
 	leafMajor = 0xfa20
 	// netemLimit is how many packets may wait: 10 s at 100,000 a second.
 	netemLimit = 1_000_000
+	// maxDrain bounds the wait for packets held back when a band goes; later ones are lost.
+	maxDrain = 2 * time.Second
 	// firstPriority is where the filters of a tree begin; later ones go before them.
 	firstPriority = 60000
 )
@@ -170,7 +172,7 @@ func (t *tree) change(h *netlink.Handle, plan treePlan) error {
 		}
 	}
 	if len(dry) > 0 {
-		time.Sleep(min(before.longest(), 10*time.Second))
+		time.Sleep(min(before.longest(), maxDrain))
 	}
 	for _, b := range dry {
 		if err := h.QdiscDel(leafQdisc(t.index, b, action{})); err != nil {
@@ -228,7 +230,7 @@ func (n *netem) close() error {
 		}
 	}
 	if len(n.trees) > 0 {
-		time.Sleep(min(wait, 10*time.Second))
+		time.Sleep(min(wait, maxDrain))
 	}
 	for _, t := range n.trees {
 		err := n.links.QdiscDel(rootQdisc(t.index))
