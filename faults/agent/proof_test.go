@@ -68,7 +68,7 @@ func TestDelayVerdicts(t *testing.T) {
 		{2, 20, 20, false, true}, // however large the jitter, nothing is not something
 	} {
 		ms := time.Millisecond
-		if got := delaySeen(tt.added*ms, tt.set*ms, tt.jitter*ms, 15, 3*ms); got != tt.seen {
+		if got := delaySeen(tt.added*ms, tt.added*ms, tt.set*ms, tt.jitter*ms, 15, 3*ms); got != tt.seen {
 			t.Errorf("%+v: seen %v", tt, got)
 		}
 		if got := delayGone(tt.added*ms, tt.set*ms); got != tt.gone {
