@@ -116,7 +116,7 @@ func TestCatalogFailures(t *testing.T) {
 			text := get(t, s.handler(), "/metrics", "").Body.String()
 			for _, want := range []string{
 				`result="` + tt.result + `",service="web",upstream="catalog",zone="us-a"} 1`,
-				fmt.Sprintf(`http_requests_total{code="%d",region="us",release="5.8.0",route="home",service="web",zone="us-a"} 1`, tt.status),
+				fmt.Sprintf(`http_requests_total{code="%d",region="us",release="5.8.0",route="home",service="web",site="internal",zone="us-a"} 1`, tt.status),
 			} {
 				if !strings.Contains(text, want) {
 					t.Errorf("metrics lack %s", want)
@@ -221,7 +221,7 @@ func TestMetricsAndProfiles(t *testing.T) {
 	get(t, h, "/", "")
 	text := get(t, h, "/metrics", "").Body.String()
 	for _, want := range []string{
-		`http_requests_total{code="200",region="us",release="5.8.0",route="home",service="web",zone="us-a"} 1`,
+		`http_requests_total{code="200",region="us",release="5.8.0",route="home",service="web",site="internal",zone="us-a"} 1`,
 		"http_request_duration_seconds_bucket", "http_requests_in_flight", "shop_build_info", "go_memstats_heap_alloc_bytes",
 		`upstream_requests_total{region="us",release="5.8.0",result="ok",service="web",upstream="catalog",zone="us-a"} 1`,
 	} {

@@ -1,0 +1,285 @@
+package labs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"sort"
+	"strings"
+	"sync"
+	"time"
+
+	"faultlab/faults/engine"
+	"faultlab/labs/catalog"
+	"faultlab/labs/control"
+	"faultlab/labs/grade"
+	"faultlab/labs/images"
+)
+
+// VerifyOptions say what to verify.
+type VerifyOptions struct {
+	Labs     []string // lab ids or short ids, each with an optional /variant; none means all
+	Only     []string // names of attempts (noop, or a fix's file name); none means all
+	Pace     string   // real or fast; "" is fast
+	Parallel int      // labs at a time; 0: one for each of the engine's processors
+	Rounds   int      // how often everything is played; 0 is once
+	Seed     uint64   // 0: random ones
+	Evidence string   // folder for the reports of attempts that went otherwise than wanted; "": none are kept
+}
+
+// Verified is the outcome of a verification.
+type Verified struct {
+	OK   bool          `json:"ok"`
+	Labs []VerifiedLab `json:"labs"`
+}
+
+// VerifiedLab is one lab in one variant.
+type VerifiedLab struct {
+	ID       string    `json:"id"`
+	Variant  string    `json:"variant"`
+	Attempts []Attempt `json:"attempts"`
+}
+
+// Attempt is one fix played in a fresh lab.
+type Attempt struct {
+	Name     string  `json:"name"`
+	Kind     string  `json:"kind"`      // noop, wrong or right
+	Want     string  `json:"want"`      // pass, or fail
+	Got      string  `json:"got"`       // pass, fail, unknown, or error: it could not be played
+	CaughtBy string  `json:"caught_by"` // the checks that failed, separated by commas
+	Seconds  float64 `json:"seconds"`
+	OK       bool    `json:"ok"` // as wanted, and a wrong fix was caught by a check named for it
+	Error    string  `json:"error,omitempty"`
+
+	lab, variant string
+	fix          *catalog.Fix // nil: do nothing
+}
+
+// settle is how long a fix is left alone before it is graded.
+const settle = 5 * time.Second
+
+// Verify plays doing nothing, every wrong and every right fix, each in a fresh
+// lab, and says whether each was graded as it must be. done is called after each.
+func Verify(ctx context.Context, e *engine.Engine, o VerifyOptions, say func(control.Progress), done func(VerifiedLab)) (*Verified, error) {
+	if o.Pace == "" {
+		o.Pace = "fast"
+	}
+	if _, ok := grade.Paces[o.Pace]; !ok {
+		return nil, &Problem{fmt.Sprintf("pace is %q", o.Pace), "--pace is real or fast"}
+	}
+	attempts, err := o.attempts()
+	if err != nil {
+		return nil, err
+	}
+	if o.Parallel <= 0 {
+		info, err := e.Info(ctx)
+		if err != nil {
+			return nil, err
+		}
+		o.Parallel = max(1, info.CPUs)
+	}
+	set, err := images.Ensure(ctx, e, func(n, of int, text string) { say(control.Progress{Phase: "images", Done: n, Of: of, Text: text}) })
+	if err != nil {
+		return nil, err
+	}
+	var mu sync.Mutex
+	var wg sync.WaitGroup
+	slots := make(chan struct{}, o.Parallel)
+	for i := range attempts {
+		a := &attempts[i]
+		slots <- struct{}{}
+		if ctx.Err() != nil {
+			break
+		}
+		wg.Go(func() {
+			defer func() { <-slots }()
+			a.play(ctx, e, o, &set)
+			mu.Lock()
+			defer mu.Unlock()
+			if done != nil {
+				done(VerifiedLab{a.lab, a.variant, []Attempt{*a}})
+			}
+		})
+	}
+	wg.Wait()
+	if ctx.Err() != nil {
+		return nil, &Problem{"interrupted; every lab was removed", ""}
+	}
+	return sum(attempts), nil
+}
+
+// attempts lists what is to be played, labs taking turns so that those that load
+// the machine do not all do so at once.
+func (o VerifyOptions) attempts() ([]Attempt, error) {
+	names := o.Labs
+	if len(names) == 0 {
+		names = catalog.IDs()
+	}
+	var lists [][]Attempt
+	for _, name := range names {
+		l, err := catalog.Pick(name, 1)
+		if err != nil {
+			return nil, err
+		}
+		variants := l.Variants
+		if strings.Contains(name, "/") {
+			variants = []catalog.Variant{l.Variant}
+		}
+		for _, v := range variants {
+			l, err := catalog.Load(l.ID, v.ID)
+			if err != nil {
+				return nil, err
+			}
+			lists = append(lists, o.of(l))
+		}
+	}
+	var out []Attempt
+	for range max(1, o.Rounds) {
+		for i, more := 0, true; more; i++ {
+			more = false
+			for _, list := range lists {
+				if i < len(list) {
+					out, more = append(out, list[i]), true
+				}
+			}
+		}
+	}
+	if len(out) == 0 {
+		return nil, &Problem{"there is nothing to play", "--only takes noop and the names of fixes, such as restart"}
+	}
+	return out, nil
+}
+
+func (o VerifyOptions) of(l *catalog.Lab) []Attempt {
+	out := []Attempt{{Name: "noop", Kind: "noop", Want: "fail", lab: l.ID, variant: l.Variant.ID}}
+	for i, f := range l.Fixes {
+		a := Attempt{Name: f.Name, Kind: "wrong", Want: "fail", lab: l.ID, variant: l.Variant.ID, fix: &l.Fixes[i]}
+		if f.Right {
+			a.Kind, a.Want = "right", "pass"
+		}
+		out = append(out, a)
+	}
+	return slices.DeleteFunc(out, func(a Attempt) bool { return len(o.Only) > 0 && !slices.Contains(o.Only, a.Name) })
+}
+
+// play runs one attempt in a lab of its own and removes the lab.
+func (a *Attempt) play(ctx context.Context, e *engine.Engine, o VerifyOptions, set *images.Set) {
+	began := time.Now()
+	id := "v" + random(3)
+	report, err := a.run(ctx, e, id, o, set)
+	if rerr := Remove(context.WithoutCancel(ctx), e, id, nil); rerr != nil {
+		err = errors.Join(err, rerr)
+	}
+	a.Seconds = time.Since(began).Round(100 * time.Millisecond).Seconds()
+	if err != nil {
+		a.Got, a.Error = "error", err.Error()
+	}
+	a.judge()
+	if !a.OK && o.Evidence != "" {
+		name := fmt.Sprintf("%s-%s-%s-%s.md", a.lab, a.variant, a.Name, id)
+		text := fmt.Sprintf("got %s, caught by %q, error %q\n\n%s", a.Got, a.CaughtBy, a.Error, report)
+		if err := os.MkdirAll(o.Evidence, 0o755); err == nil {
+			err = os.WriteFile(filepath.Join(o.Evidence, name), []byte(text), 0o644)
+		}
+	}
+}
+
+func (a *Attempt) run(ctx context.Context, e *engine.Engine, id string, o VerifyOptions, set *images.Set) (report string, err error) {
+	if _, err := Start(ctx, e, StartOptions{Name: a.lab + "/" + a.variant, Seed: o.Seed, Pace: o.Pace, ID: id, TTL: time.Hour, Set: set}, func(control.Progress) {}); err != nil {
+		return "", err
+	}
+	l, err := Find(ctx, e, id)
+	if err != nil {
+		return "", err
+	}
+	lab, err := catalog.Load(a.lab, a.variant)
+	if err != nil {
+		return "", err
+	}
+	defer func() {
+		if r, rerr := l.Report(context.WithoutCancel(ctx), true); rerr == nil {
+			report = r.Markdown
+		}
+	}()
+	if a.fix != nil {
+		if err := l.apply(ctx, lab, *a.fix); err != nil {
+			return "", err
+		}
+	}
+	if a.Kind == "right" {
+		if err := l.Diagnose(ctx, accepted(lab)); err != nil {
+			return "", err
+		}
+	}
+	select {
+	case <-time.After(settle):
+	case <-ctx.Done():
+		return "", ctx.Err()
+	}
+	g, err := l.Grade(ctx, nil)
+	if err != nil {
+		return "", err
+	}
+	var caught []string
+	for _, c := range g.Checks {
+		if c.Verdict == grade.Fail {
+			caught = append(caught, c.ID)
+		}
+	}
+	a.Got, a.CaughtBy = string(g.Fix.Verdict), strings.Join(caught, ",")
+	if a.Kind == "right" && g.Fix.Verdict == grade.Pass && !g.Passed {
+		return "", fmt.Errorf("the accepted diagnosis was not accepted: %v", g.Diagnosis.Why)
+	}
+	return "", nil
+}
+
+// apply runs a fix's script in the bastion, in the workspace, with the variant's
+// vars as VAR_NAME.
+func (l *Lab) apply(ctx context.Context, lab *catalog.Lab, f catalog.Fix) error {
+	var env []string
+	for k, v := range lab.Variant.Vars {
+		env = append(env, "VAR_"+strings.ToUpper(k)+"="+v)
+	}
+	sort.Strings(env)
+	r, err := l.Exec(ctx, engine.Command{Args: []string{"bash", "-s"}, Env: env, Stdin: strings.NewReader(f.Script)})
+	if err != nil {
+		return err
+	}
+	if r.Code != 0 {
+		return fmt.Errorf("the script of %s ended with exit code %d: %s", f.Name, r.Code, strings.TrimSpace(r.Stderr))
+	}
+	return nil
+}
+
+// accepted is a diagnosis that must be taken as right.
+func accepted(l *catalog.Lab) grade.Diagnosis {
+	d := l.Diagnosis
+	return grade.Diagnosis{Component: d.Component[:1], Mechanism: d.Mechanism[:1], Trigger: d.Trigger[:1], Scope: d.Scope[:1]}
+}
+
+// judge tells whether an attempt went as wanted.
+func (a *Attempt) judge() {
+	a.OK = a.Got == a.Want
+	if a.OK && a.Kind == "wrong" {
+		caught := strings.Split(a.CaughtBy, ",")
+		a.OK = slices.ContainsFunc(a.fix.Catch, func(c string) bool { return slices.Contains(caught, c) })
+	}
+}
+
+// sum groups attempts by lab and variant.
+func sum(attempts []Attempt) *Verified {
+	v := &Verified{OK: true}
+	for _, a := range attempts {
+		i := slices.IndexFunc(v.Labs, func(l VerifiedLab) bool { return l.ID == a.lab && l.Variant == a.variant })
+		if i < 0 {
+			v.Labs = append(v.Labs, VerifiedLab{ID: a.lab, Variant: a.variant})
+			i = len(v.Labs) - 1
+		}
+		v.Labs[i].Attempts = append(v.Labs[i].Attempts, a)
+		v.OK = v.OK && a.OK
+	}
+	return v
+}
