@@ -56,6 +56,9 @@ func (r *Runner) tolerance(ctx context.Context, c catalog.Check) Result {
 	if len(bad) > 0 {
 		res.Measured += "; short: " + strings.Join(bad, ", ")
 	}
+	if len(bad) > 0 && win.LagMS > tooBusyMS {
+		return unknown(overloaded(win))
+	}
 	res.Verdict = verdict(len(bad) > 0 || worst > c.Attempts)
 	return res
 }
