@@ -51,8 +51,8 @@ type World interface {
 	Usage(ctx context.Context, id string) (engine.Usage, error)
 	// Recreate makes services anew from the declared configuration; none means all.
 	Recreate(ctx context.Context, services ...string) error
-	// Served counts the requests that reached web's containers, per site of the users.
-	Served(ctx context.Context) (map[string]float64, error)
+	// Served reads how many requests each of web's containers has answered.
+	Served(ctx context.Context) (map[string]Reading, error)
 	// Lay puts a fault on an uplink and gives what takes it away again.
 	Lay(ctx context.Context, f catalog.Fault) (func(context.Context) error, error)
 	// Inventory is the shape of the healthy system, taken before breaking.
@@ -61,6 +61,12 @@ type World interface {
 	Injector() (ok bool, why string)
 	// Told says whether a team was told the right facts, or has mended the matter already.
 	Told(team string) bool
+}
+
+// Reading is a container's count of requests at one moment, per site of the users.
+type Reading struct {
+	At    time.Time
+	Sites map[string]float64
 }
 
 // Pace is how long measurements take.

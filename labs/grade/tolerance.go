@@ -63,18 +63,13 @@ func (r *Runner) tolerance(ctx context.Context, c catalog.Check) Result {
 	return res
 }
 
-// tally is how many requests had reached the services at a moment.
+// tally is what the services had counted at a moment.
 type tally struct {
 	at     time.Time
-	served map[string]float64
+	served map[string]Reading // by container
 }
 
-// count takes a tally just after traffic has reported a second, so that the same
-// small delay stands at both ends of what is measured and cancels.
 func (r *Runner) count(ctx context.Context) (*tally, error) {
-	if err := r.World.WaitUntil(ctx, r.World.Now().Add(time.Second)); err != nil {
-		return nil, err
-	}
 	at := r.World.Now()
 	served, err := r.World.Served(ctx)
 	if err != nil {
@@ -84,20 +79,42 @@ func (r *Runner) count(ctx context.Context) (*tally, error) {
 }
 
 // attempts measures how many requests reached the services per request that
-// users sent since the tally, for each site.
+// users sent since the tally, for each site: the rate at which containers counted
+// over the rate at which users were done. Rates, because reading the counters of
+// several containers takes a while, and a busy machine makes that while long.
 func (r *Runner) attempts(ctx context.Context, since *tally) (map[string]float64, error) {
 	now, err := r.count(ctx)
 	if err != nil {
 		return nil, err
 	}
 	out := map[string]float64{}
+	lasted := now.at.Sub(since.at).Seconds()
 	for _, site := range []string{"us", "eu", "ap"} {
-		if n := r.World.Window(since.at, now.at, sli.Filter{Region: site}).N; n >= 20 {
-			out[site] = max(0, now.served[site]-since.served[site]) / float64(n)
+		n := r.World.Window(since.at, now.at, sli.Filter{Region: site}).N
+		if n < 20 || lasted <= 0 {
+			continue
 		}
+		out[site] = rate(since, now, site) / (float64(n) / lasted)
 	}
 	if len(out) == 0 {
 		return nil, errors.New("too few requests to count attempts")
 	}
 	return out, nil
+}
+
+// rate is how many requests a second all containers together answered for a site
+// between two tallies. A container that is new, or was restarted and counts from
+// zero again, began to count at some time after the first tally.
+func rate(a, b *tally, site string) float64 {
+	sum := 0.0
+	for id, now := range b.served {
+		from, before := a.at, 0.0
+		if old, ok := a.served[id]; ok && old.Sites[site] <= now.Sites[site] {
+			from, before = old.At, old.Sites[site]
+		}
+		if took := now.At.Sub(from).Seconds(); took > 0 {
+			sum += (now.Sites[site] - before) / took
+		}
+	}
+	return sum
 }
