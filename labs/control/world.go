@@ -3,7 +3,9 @@ package control
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -47,7 +49,8 @@ const (
 	oneOff       = "com.docker.compose.oneoff"
 )
 
-// services are the shop's containers by service.
+// services are the shop's containers by service; one that was run by hand, beside
+// what is declared, counts as a service of its own.
 func (c *Control) services(ctx context.Context) (map[string][]engine.Container, error) {
 	cs, err := c.eng.List(ctx, label(c.cfg.ID), endpoint.LabelRole+"="+RoleShop)
 	if err != nil {
@@ -55,9 +58,11 @@ func (c *Control) services(ctx context.Context) (map[string][]engine.Container, 
 	}
 	out := map[string][]engine.Container{}
 	for _, x := range cs {
-		if name := x.Labels[serviceLabel]; name != "" && x.Labels[oneOff] != "True" {
-			out[name] = append(out[name], x)
+		name := x.Labels[serviceLabel]
+		if name == "" || x.Labels[oneOff] == "True" {
+			name = x.Name + " (run by hand)"
 		}
+		out[name] = append(out[name], x)
 	}
 	return out, nil
 }
@@ -96,7 +101,7 @@ func (w world) Served(ctx context.Context) (map[string]float64, error) {
 			if !c.Running() {
 				continue
 			}
-			if err := w.served(ctx, c, out); err != nil {
+			if err := w.served(ctx, c, func(site string, n float64) { out[site] += n }); err != nil {
 				return nil, err
 			}
 		}
@@ -104,7 +109,30 @@ func (w world) Served(ctx context.Context) (map[string]float64, error) {
 	return out, nil
 }
 
-func (w world) served(ctx context.Context, c engine.Container, into map[string]float64) error {
+// Handled adds up the requests that containers of services have counted, by service.
+func (w world) Handled(ctx context.Context, services []string) (map[string]float64, error) {
+	all, err := w.services(ctx)
+	if err != nil {
+		return nil, err
+	}
+	out := map[string]float64{}
+	for name, cs := range all {
+		if !slices.Contains(services, name) {
+			continue
+		}
+		for _, c := range cs {
+			if c.State != "running" {
+				continue
+			}
+			if err := w.served(ctx, c, func(_ string, n float64) { out[name] += n }); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return out, nil
+}
+
+func (w world) served(ctx context.Context, c engine.Container, add func(site string, n float64)) error {
 	r, err := w.eng.Exec(ctx, c.ID, engine.Command{Args: []string{"shop", "probe", "http://127.0.0.1:8080/metrics", "--timeout", "2s"}})
 	if err != nil {
 		return err
@@ -121,7 +149,7 @@ func (w world) served(ctx context.Context, c engine.Container, into map[string]f
 	for _, m := range families["http_requests_total"].GetMetric() {
 		for _, l := range m.GetLabel() {
 			if l.GetName() == "site" {
-				into[l.GetValue()] += m.GetCounter().GetValue()
+				add(l.GetValue(), m.GetCounter().GetValue())
 			}
 		}
 	}
@@ -132,7 +160,9 @@ func (w world) served(ctx context.Context, c engine.Container, into map[string]f
 func (w world) Lay(ctx context.Context, f catalog.Fault) (func(context.Context) error, error) {
 	l, err := w.uplinks.lay(ctx, f, func(string) {})
 	if err != nil {
-		return nil, err
+		// Its text tells the kind of the fault and where it sits.
+		w.log.Error("the test fault could not be laid", "err", err)
+		return nil, errors.New("control's log says why")
 	}
 	return func(ctx context.Context) error { return w.uplinks.take(ctx, l) }, nil
 }
