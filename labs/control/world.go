@@ -3,7 +3,9 @@ package control
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -50,7 +52,8 @@ const (
 	oneOff       = "com.docker.compose.oneoff"
 )
 
-// services are the shop's containers by service.
+// services are the shop's containers by service; one that was run by hand, beside
+// what is declared, counts as a service of its own.
 func (c *Control) services(ctx context.Context) (map[string][]engine.Container, error) {
 	cs, err := c.eng.List(ctx, label(c.cfg.ID), endpoint.LabelRole+"="+RoleShop)
 	if err != nil {
@@ -58,9 +61,11 @@ func (c *Control) services(ctx context.Context) (map[string][]engine.Container, 
 	}
 	out := map[string][]engine.Container{}
 	for _, x := range cs {
-		if name := x.Labels[serviceLabel]; name != "" && x.Labels[oneOff] != "True" {
-			out[name] = append(out[name], x)
+		name := x.Labels[serviceLabel]
+		if name == "" || x.Labels[oneOff] == "True" {
+			name = x.Name + " (run by hand)"
 		}
+		out[name] = append(out[name], x)
 	}
 	return out, nil
 }
@@ -86,19 +91,29 @@ func (w world) Recreate(ctx context.Context, services ...string) error {
 // Served reads the counter http_requests_total, by its label site, inside each of
 // web's containers.
 func (w world) Served(ctx context.Context) (map[string]grade.Reading, error) {
-	services, err := w.services(ctx)
+	_, byID, err := w.counters(ctx, func(service string) bool { return strings.HasPrefix(service, "web-") })
+	return byID, err
+}
+
+// Handled adds up the requests that containers of services have counted, by service.
+func (w world) Handled(ctx context.Context, services []string) (map[string]float64, error) {
+	byService, _, err := w.counters(ctx, func(service string) bool { return slices.Contains(services, service) })
+	return byService, err
+}
+
+// counters reads http_requests_total inside every running container of the
+// services chosen, all at the same time.
+func (w world) counters(ctx context.Context, choose func(string) bool) (map[string]float64, map[string]grade.Reading, error) {
+	all, err := w.services(ctx)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	out := map[string]grade.Reading{}
+	byService, byID := map[string]float64{}, map[string]grade.Reading{}
 	var mu sync.Mutex
 	var g errgroup.Group
-	for name, cs := range services {
-		if !strings.HasPrefix(name, "web-") {
-			continue
-		}
+	for name, cs := range all {
 		for _, c := range cs {
-			if !c.Running() {
+			if !choose(name) || c.State != "running" {
 				continue
 			}
 			g.Go(func() error {
@@ -108,12 +123,15 @@ func (w world) Served(ctx context.Context) (map[string]grade.Reading, error) {
 				}
 				mu.Lock()
 				defer mu.Unlock()
-				out[c.ID] = r
+				byID[c.ID] = r
+				for _, n := range r.Sites {
+					byService[name] += n
+				}
 				return nil
 			})
 		}
 	}
-	return out, g.Wait()
+	return byService, byID, g.Wait()
 }
 
 func (w world) served(ctx context.Context, c engine.Container) (grade.Reading, error) {
@@ -146,7 +164,9 @@ func (w world) served(ctx context.Context, c engine.Container) (grade.Reading, e
 func (w world) Lay(ctx context.Context, f catalog.Fault) (func(context.Context) error, error) {
 	l, err := w.uplinks.lay(ctx, f, func(string) {})
 	if err != nil {
-		return nil, err
+		// Its text tells the kind of the fault and where it sits.
+		w.log.Error("the test fault could not be laid", "err", err)
+		return nil, errors.New("control's log says why")
 	}
 	return func(ctx context.Context) error { return w.uplinks.take(ctx, l) }, nil
 }
