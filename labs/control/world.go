@@ -3,18 +3,23 @@ package control
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/prometheus/common/expfmt"
 	"github.com/prometheus/common/model"
+	"golang.org/x/sync/errgroup"
 
 	"faultlab/faults/engine"
 	"faultlab/labs/catalog"
 	"faultlab/labs/endpoint"
 	"faultlab/labs/grade"
 	"faultlab/labs/sli"
+	"faultlab/targets/traffic"
 )
 
 // world is what the grader may look at and do; see grade.World.
@@ -47,7 +52,8 @@ const (
 	oneOff       = "com.docker.compose.oneoff"
 )
 
-// services are the shop's containers by service.
+// services are the shop's containers by service; one that was run by hand, beside
+// what is declared, counts as a service of its own.
 func (c *Control) services(ctx context.Context) (map[string][]engine.Container, error) {
 	cs, err := c.eng.List(ctx, label(c.cfg.ID), endpoint.LabelRole+"="+RoleShop)
 	if err != nil {
@@ -55,9 +61,11 @@ func (c *Control) services(ctx context.Context) (map[string][]engine.Container, 
 	}
 	out := map[string][]engine.Container{}
 	for _, x := range cs {
-		if name := x.Labels[serviceLabel]; name != "" && x.Labels[oneOff] != "True" {
-			out[name] = append(out[name], x)
+		name := x.Labels[serviceLabel]
+		if name == "" || x.Labels[oneOff] == "True" {
+			name = x.Name + " (run by hand)"
 		}
+		out[name] = append(out[name], x)
 	}
 	return out, nil
 }
@@ -80,59 +88,85 @@ func (w world) Recreate(ctx context.Context, services ...string) error {
 	return err
 }
 
-// Served adds up the requests that web's containers have counted, per site: the
-// counter http_requests_total with its label site, read inside each container.
-func (w world) Served(ctx context.Context) (map[string]float64, error) {
-	services, err := w.services(ctx)
+// Served reads the counter http_requests_total, by its label site, inside each of
+// web's containers.
+func (w world) Served(ctx context.Context) (map[string]grade.Reading, error) {
+	_, byID, err := w.counters(ctx, func(service string) bool { return strings.HasPrefix(service, "web-") })
+	return byID, err
+}
+
+// Handled adds up the requests that containers of services have counted, by service.
+func (w world) Handled(ctx context.Context, services []string) (map[string]float64, error) {
+	byService, _, err := w.counters(ctx, func(service string) bool { return slices.Contains(services, service) })
+	return byService, err
+}
+
+// counters reads http_requests_total inside every running container of the
+// services chosen, all at the same time.
+func (w world) counters(ctx context.Context, choose func(string) bool) (map[string]float64, map[string]grade.Reading, error) {
+	all, err := w.services(ctx)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	out := map[string]float64{}
-	for name, cs := range services {
-		if !strings.HasPrefix(name, "web-") {
-			continue
-		}
+	byService, byID := map[string]float64{}, map[string]grade.Reading{}
+	var mu sync.Mutex
+	var g errgroup.Group
+	for name, cs := range all {
 		for _, c := range cs {
-			if !c.Running() {
+			if !choose(name) || c.State != "running" {
 				continue
 			}
-			if err := w.served(ctx, c, out); err != nil {
-				return nil, err
+			g.Go(func() error {
+				r, err := w.served(ctx, c)
+				if err != nil {
+					return err
+				}
+				mu.Lock()
+				defer mu.Unlock()
+				byID[c.ID] = r
+				for _, n := range r.Sites {
+					byService[name] += n
+				}
+				return nil
+			})
+		}
+	}
+	return byService, byID, g.Wait()
+}
+
+func (w world) served(ctx context.Context, c engine.Container) (grade.Reading, error) {
+	out := grade.Reading{Sites: map[string]float64{}}
+	r, err := w.eng.Exec(ctx, c.ID, engine.Command{Args: []string{"shop", "probe", "http://127.0.0.1:8080/metrics", "--timeout", "2s"}})
+	if err != nil {
+		return out, err
+	}
+	var probe traffic.Probe
+	if err := json.Unmarshal([]byte(r.Stdout), &probe); err != nil || probe.Err != "" {
+		return out, fmt.Errorf("read the counters of %s: %v %s", c.Name, err, probe.Err)
+	}
+	out.At = probe.At
+	p := expfmt.NewTextParser(model.LegacyValidation)
+	families, err := p.TextToMetricFamilies(strings.NewReader(probe.Body))
+	if err != nil {
+		return out, fmt.Errorf("read the counters of %s: %w", c.Name, err)
+	}
+	for _, m := range families["http_requests_total"].GetMetric() {
+		for _, l := range m.GetLabel() {
+			if l.GetName() == "site" {
+				out.Sites[l.GetValue()] += m.GetCounter().GetValue()
 			}
 		}
 	}
 	return out, nil
 }
 
-func (w world) served(ctx context.Context, c engine.Container, into map[string]float64) error {
-	r, err := w.eng.Exec(ctx, c.ID, engine.Command{Args: []string{"shop", "probe", "http://127.0.0.1:8080/metrics", "--timeout", "2s"}})
-	if err != nil {
-		return err
-	}
-	var probe struct{ Body, Err string }
-	if err := json.Unmarshal([]byte(r.Stdout), &probe); err != nil || probe.Err != "" {
-		return fmt.Errorf("read the counters of %s: %v %s", c.Name, err, probe.Err)
-	}
-	p := expfmt.NewTextParser(model.LegacyValidation)
-	families, err := p.TextToMetricFamilies(strings.NewReader(probe.Body))
-	if err != nil {
-		return fmt.Errorf("read the counters of %s: %w", c.Name, err)
-	}
-	for _, m := range families["http_requests_total"].GetMetric() {
-		for _, l := range m.GetLabel() {
-			if l.GetName() == "site" {
-				into[l.GetValue()] += m.GetCounter().GetValue()
-			}
-		}
-	}
-	return nil
-}
-
 // Lay puts the grader's own fault on an uplink.
 func (w world) Lay(ctx context.Context, f catalog.Fault) (func(context.Context) error, error) {
 	l, err := w.uplinks.lay(ctx, f, func(string) {})
 	if err != nil {
-		return nil, err
+		// Its text tells the kind of the fault and where it sits.
+		w.log.Error("the test fault could not be laid", "err", err)
+		return nil, errors.New("control's log says why")
 	}
 	return func(ctx context.Context) error { return w.uplinks.take(ctx, l) }, nil
 }

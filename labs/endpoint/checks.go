@@ -32,6 +32,7 @@ func ownImage(s *server, r *http.Request, args []string) error {
 
 func (s *server) containerLabels(r *http.Request, name string) (map[string]string, error) {
 	var c struct {
+		Name   string
 		Config struct{ Labels map[string]string }
 	}
 	code, err := s.get(r.Context(), "/containers/"+url.PathEscape(name)+"/json", &c)
@@ -41,6 +42,7 @@ func (s *server) containerLabels(r *http.Request, name string) (map[string]strin
 	if code != http.StatusOK || !s.own(c.Config.Labels) {
 		return nil, notFound("container", name)
 	}
+	s.names.Store(name, strings.TrimPrefix(c.Name, "/"))
 	return c.Config.Labels, nil
 }
 

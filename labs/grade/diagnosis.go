@@ -9,7 +9,7 @@ import (
 )
 
 // Diagnosis is the form a trainee files. Lists may hold several answers; each
-// that is not accepted costs what a right one earns.
+// that is wrong costs half of what a right one earns, and the verdict.
 type Diagnosis struct {
 	Component []string `json:"component"`
 	Mechanism []string `json:"mechanism"`
@@ -120,6 +120,27 @@ type Part struct {
 	Why     []string `json:"why"`
 }
 
+// mark says how right a field is (2: right, 1: the right family, 0) and how many
+// wrong answers it holds. The family earns something only for one that names
+// nothing better: beside a right answer, or a second one, it is a guess.
+func (f field) mark(family []string) (right, wrong int) {
+	near := 0
+	for _, v := range slices.Compact(slices.Sorted(slices.Values(f.given))) {
+		switch {
+		case slices.Contains(f.accepted, v):
+			right = 2
+		case f.name == "mechanism" && slices.Contains(family, v):
+			near++
+		default:
+			wrong++
+		}
+	}
+	if right == 0 && near > 0 {
+		right, near = 1, near-1
+	}
+	return right, wrong + near
+}
+
 // Judge grades a diagnosis, out of 40. It passes when component, mechanism and
 // scope are right and nothing wrong was added. reveal says which answers were
 // expected; without it only which fields fell short.
@@ -131,17 +152,7 @@ func Judge(d *Diagnosis, a catalog.Accepted, reveal bool) Part {
 	}
 	p.Verdict = Pass
 	for _, f := range d.fields(a) {
-		right, wrong := 0, 0
-		for _, v := range f.given {
-			switch {
-			case slices.Contains(f.accepted, v):
-				right = 2
-			case f.name == "mechanism" && slices.Contains(a.Family, v):
-				right = max(right, 1)
-			default:
-				wrong++
-			}
-		}
+		right, wrong := f.mark(a.Family)
 		got := max(0, f.points*right/2-wrong*f.points/2)
 		p.Points += got
 		why := fmt.Sprintf("%s: %d of %d", f.name, got, f.points)

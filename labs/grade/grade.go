@@ -8,6 +8,7 @@ package grade
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"faultlab/faults/engine"
@@ -51,8 +52,10 @@ type World interface {
 	Usage(ctx context.Context, id string) (engine.Usage, error)
 	// Recreate makes services anew from the declared configuration; none means all.
 	Recreate(ctx context.Context, services ...string) error
-	// Served counts the requests that reached web's containers, per site of the users.
-	Served(ctx context.Context) (map[string]float64, error)
+	// Served reads how many requests each of web's containers has answered.
+	Served(ctx context.Context) (map[string]Reading, error)
+	// Handled counts the requests that the containers of services answered, by service.
+	Handled(ctx context.Context, services []string) (map[string]float64, error)
 	// Lay puts a fault on an uplink and gives what takes it away again.
 	Lay(ctx context.Context, f catalog.Fault) (func(context.Context) error, error)
 	// Inventory is the shape of the healthy system, taken before breaking.
@@ -61,6 +64,12 @@ type World interface {
 	Injector() (ok bool, why string)
 	// Told says whether a team was told the right facts, or has mended the matter already.
 	Told(team string) bool
+}
+
+// Reading is a container's count of requests at one moment, per site of the users.
+type Reading struct {
+	At    time.Time
+	Sites map[string]float64
 }
 
 // Pace is how long measurements take.
@@ -84,9 +93,10 @@ type Runner struct {
 	Pace     Pace
 	Progress func(string) // nil: none
 
-	since time.Time // when grading began
-	first *tally    // of requests served then, for labs that count attempts
-	soak  *soaking  // shared by the restart and the soak check
+	since time.Time           // when grading began
+	usual float64             // requests a second that traffic was asked for then
+	first *tally              // of requests served then, for labs that count attempts
+	soaks map[string]*soaking // by check, shared by the restart and the soak checks
 }
 
 // kinds is the visible table of what a check can be.
@@ -103,11 +113,15 @@ var kinds = map[string]func(*Runner, context.Context, catalog.Check) Result{
 // order is that in which kinds run: what only looks first, what disturbs last.
 var order = []string{"shape", "owner", "injector", "slo", "tolerance", "restart", "soak"}
 
+// Makes tells whether there are checks of a kind.
+func Makes(kind string) bool { return kinds[kind] != nil && slices.Contains(order, kind) }
+
 // Run makes every check, in an order that keeps them from disturbing one another,
 // and gives the results in the lab's order.
 func (r *Runner) Run(ctx context.Context) []Result {
 	r.since = time.Now()
-	r.soak, r.first = nil, nil
+	r.usual = r.asked(r.World.Now().Add(-5*time.Second), r.World.Now())
+	r.soaks, r.first = map[string]*soaking{}, nil
 	for _, c := range r.Lab.Checks {
 		if c.Kind == "tolerance" {
 			if t, err := r.count(ctx); err == nil {
@@ -132,7 +146,26 @@ func (r *Runner) Run(ctx context.Context) []Result {
 			r.say("%s %s: %s (%s)", c.Proof, c.ID, res.Verdict, res.Measured)
 		}
 	}
+	r.again(ctx, results)
 	return results
+}
+
+// again looks at the shape once more when everything else is done: what was
+// handed to the first look need not be what was measured, nor what is declared.
+func (r *Runner) again(ctx context.Context, results []Result) {
+	for i, c := range r.Lab.Checks {
+		if c.Kind != "shape" || results[i].Verdict != Pass {
+			continue
+		}
+		if res := r.shape(ctx, c); res.Verdict != Pass {
+			res.ID, res.Proof = c.ID, c.Proof
+			res.Measured += " (at the end of the grading)"
+			if res.Verdict == Fail {
+				res.Why = c.Why
+			}
+			results[i] = res
+		}
+	}
 }
 
 func (r *Runner) say(format string, a ...any) {
@@ -161,7 +194,7 @@ func Overall(rs []Result) Verdict {
 		if r.Verdict == Fail {
 			return Fail
 		}
-		if r.Verdict == Unknown {
+		if r.Verdict != Pass { // also one that was never made
 			v = Unknown
 		}
 	}

@@ -2,6 +2,7 @@ package grade
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"sort"
@@ -21,20 +22,47 @@ type Shape struct {
 	Replicas    int      `json:"replicas"`
 	MemoryBytes int64    `json:"memory_bytes"` // limit of each
 	Entrypoint  []string `json:"entrypoint"`
-	Labels      []string `json:"labels"` // place and region
+	NoSwap      bool     `json:"no_swap"` // memory and swap together have the same limit
+	Place       string   `json:"place"`   // the zone it runs in, by its label
 }
 
 // Take makes the inventory of what runs now.
 func Take(services map[string][]engine.Container) Inventory {
 	inv := Inventory{Services: map[string]Shape{}}
 	for name, cs := range services {
-		sh := Shape{Replicas: len(cs)}
-		if len(cs) > 0 {
-			sh.MemoryBytes, sh.Entrypoint = cs[0].MemoryLimit, cs[0].Entrypoint
+		var sh Shape
+		for _, c := range cs {
+			if c.State == "running" {
+				sh.Replicas++
+				sh.MemoryBytes, sh.Entrypoint, sh.Place = c.MemoryLimit, c.Entrypoint, c.Labels[placeLabel]
+				sh.NoSwap = c.MemoryLimit > 0 && c.SwapLimit == c.MemoryLimit
+			}
 		}
-		inv.Services[name] = sh
+		if sh.Replicas > 0 {
+			inv.Services[name] = sh
+		}
 	}
 	return inv
+}
+
+// placeLabel says in which zone a container runs.
+const placeLabel = "place"
+
+// Knows tells whether a service was there before the incident.
+func (inv Inventory) Knows(service string) bool {
+	_, ok := inv.Services[service]
+	return ok
+}
+
+// places are the zones that there are.
+func (inv Inventory) places() []string {
+	var out []string
+	for _, s := range inv.Services {
+		if s.Place != "" {
+			out = append(out, s.Place)
+		}
+	}
+	return out
 }
 
 // envelope is how far a memory limit may be moved from where it was and still
@@ -49,6 +77,9 @@ func (r *Runner) shape(ctx context.Context, c catalog.Check) Result {
 	if err != nil {
 		return unknown(err)
 	}
+	if len(r.World.Inventory().Services) == 0 {
+		return unknown(errors.New("there is no inventory of the healthy system to compare with"))
+	}
 	bad := Misshapen(r.World.Inventory(), now)
 	res := Result{Limit: fmt.Sprintf("every service runs as often as before, memory limits within %.0f %% of what they were", envelope*100), Verdict: verdict(len(bad) > 0)}
 	if res.Measured = strings.Join(bad, "; "); len(bad) == 0 {
@@ -57,31 +88,54 @@ func (r *Runner) shape(ctx context.Context, c catalog.Check) Result {
 	return res
 }
 
-// Misshapen says what differs from the inventory for the worse.
+// Misshapen says what differs from the inventory for the worse. What was added
+// must keep the rules of the house too: a memory limit, and a zone that exists.
 func Misshapen(inv Inventory, now map[string][]engine.Container) []string {
 	var bad []string
+	places := inv.places()
 	for name, want := range inv.Services {
 		running := 0
 		for _, c := range now[name] {
-			if c.Running() {
+			if c.State == "running" { // a paused one serves nobody
 				running++
 			}
-			switch {
-			case want.MemoryBytes > 0 && c.MemoryLimit == 0:
-				bad = append(bad, fmt.Sprintf("%s has no memory limit; it was %d MiB", name, want.MemoryBytes>>20))
-			case want.MemoryBytes > 0 && outside(c.MemoryLimit, want.MemoryBytes):
-				bad = append(bad, fmt.Sprintf("%s has a memory limit of %d MiB; it was %d MiB", name, c.MemoryLimit>>20, want.MemoryBytes>>20))
-			}
-			if !slices.Equal(c.Entrypoint, want.Entrypoint) {
-				bad = append(bad, fmt.Sprintf("%s is not started as its image starts it", name))
-			}
+			bad = append(bad, differs(name, want, c)...)
 		}
 		if running < want.Replicas {
 			bad = append(bad, fmt.Sprintf("%d of %s run; there were %d", running, name, want.Replicas))
 		}
 	}
+	for name, cs := range now {
+		for _, c := range cs {
+			if !c.Running() {
+				continue
+			}
+			if len(places) > 0 && !slices.Contains(places, c.Labels[placeLabel]) {
+				bad = append(bad, fmt.Sprintf("%s is in zone %q, which does not exist", name, c.Labels[placeLabel]))
+			}
+			if !inv.Knows(name) && c.MemoryLimit == 0 {
+				bad = append(bad, fmt.Sprintf("%s was added without a memory limit", name))
+			}
+		}
+	}
 	sort.Strings(bad)
 	return slices.Compact(bad)
+}
+
+func differs(name string, want Shape, c engine.Container) []string {
+	var bad []string
+	switch {
+	case want.MemoryBytes > 0 && c.MemoryLimit == 0:
+		bad = append(bad, fmt.Sprintf("%s has no memory limit; it was %d MiB", name, want.MemoryBytes>>20))
+	case want.MemoryBytes > 0 && outside(c.MemoryLimit, want.MemoryBytes):
+		bad = append(bad, fmt.Sprintf("%s has a memory limit of %d MiB; it was %d MiB", name, c.MemoryLimit>>20, want.MemoryBytes>>20))
+	case want.NoSwap && c.SwapLimit != c.MemoryLimit:
+		bad = append(bad, fmt.Sprintf("%s may swap; it could not before", name))
+	}
+	if !slices.Equal(c.Entrypoint, want.Entrypoint) {
+		bad = append(bad, fmt.Sprintf("%s is not started as its image starts it", name))
+	}
+	return bad
 }
 
 func outside(now, was int64) bool {

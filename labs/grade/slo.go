@@ -67,7 +67,14 @@ func (r *Runner) observe(ctx context.Context, c catalog.Check, from time.Time, l
 	if float64(win.Sent) < .8*win.Asked {
 		return unknown(fmt.Errorf("only %d of about %.0f requests set out", win.Sent, win.Asked))
 	}
+	// Nobody knows what users got in the seconds that are missing.
+	if want := int(to.Sub(from).Seconds()); win.Seconds < want-1 {
+		return unknown(fmt.Errorf("traffic reported only %d of %d seconds", win.Seconds, want))
+	}
 	bad := Suffering(func(f sli.Filter) sli.Window { return r.World.Window(from, to, f) }, c.SLO)
+	if float64(win.N) < .8*float64(win.Sent) {
+		bad = append(bad, fmt.Sprintf("%d of %d requests are still without an answer", win.Sent-win.N, win.Sent))
+	}
 	if len(bad) > 0 {
 		res.Measured += "; short: " + strings.Join(bad, ", ")
 	}

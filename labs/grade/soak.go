@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -13,49 +14,10 @@ import (
 	"faultlab/labs/sli"
 )
 
-// restart is V2: the containers of the check's services, then the whole stack,
-// are made anew from the declared configuration, and users must be well again.
-// When the lab has a soak, its traffic runs in the same window.
-func (r *Runner) restart(ctx context.Context, c catalog.Check) Result {
-	if len(c.Services) > 0 {
-		if err := r.World.Recreate(ctx, c.Services...); err != nil {
-			return Result{Verdict: Fail, Measured: "the declared configuration does not come up: " + err.Error(), Limit: Limit(c.SLO).String()}
-		}
-	}
-	if err := r.World.Recreate(ctx); err != nil {
-		return Result{Verdict: Fail, Measured: "the declared configuration does not come up: " + err.Error(), Limit: Limit(c.SLO).String()}
-	}
-	from, err := r.recovered(ctx, c.SLO)
-	if err != nil {
-		return Result{Verdict: Fail, Measured: err.Error(), Limit: Limit(c.SLO).String()}
-	}
-	for _, s := range r.Lab.Checks {
-		if s.Kind == "soak" {
-			r.soakNow(ctx, s)
-			return r.observe(ctx, c, from, max(s.Lasting, time.Since(from).Truncate(time.Second)))
-		}
-	}
-	return r.observe(ctx, c, from, r.Pace.Window)
-}
-
-// recovered waits until users have been well for two seconds after a re-creation.
-func (r *Runner) recovered(ctx context.Context, slo catalog.SLO) (time.Time, error) {
-	began := r.World.Now()
-	for {
-		now := r.World.Now()
-		from := now.Add(-2 * time.Second)
-		w := r.World.Window(from, now, sli.Filter{})
-		if from.After(began) && w.N > 0 && w.OK == w.N {
-			return now, nil
-		}
-		if now.Sub(began) > r.Pace.Recover {
-			return now, fmt.Errorf("users were still failing %v after the restart (%s)", now.Sub(began), w.Describe())
-		}
-		if err := r.World.WaitUntil(ctx, now.Add(time.Second)); err != nil {
-			return now, fmt.Errorf("traffic stopped reporting: %w", err)
-		}
-	}
-}
+// fairShare is the part of the users' requests that each watched service must
+// have answered in a soak: memory that does not grow says nothing about a
+// service that was taken out of use.
+const fairShare = .2
 
 // soaking is what a soak saw.
 type soaking struct {
@@ -63,17 +25,21 @@ type soaking struct {
 	deaths   []string // containers that ended meanwhile, with the reason
 	growth   float64  // KiB per user's request, over the second half
 	over     []string // containers beyond nine tenths of their original limit
+	idle     []string // services that answered less than their share
 	requests int
 	lasted   time.Duration
 }
 
+// wrong is everything that a soak found, besides growth.
+func (s *soaking) wrong() []string { return slices.Concat(s.deaths, s.over, s.idle) }
+
 // soaked is V4: compressed time. Memory may not grow with the requests served,
 // nothing may end, and the original limits must be enough.
 func (r *Runner) soaked(ctx context.Context, c catalog.Check) Result {
-	if r.soak == nil {
+	if r.soaks[c.ID] == nil {
 		r.soakNow(ctx, c)
 	}
-	s := r.soak
+	s := r.soaks[c.ID]
 	if s.err != nil {
 		return unknown(s.err)
 	}
@@ -81,19 +47,28 @@ func (r *Runner) soaked(ctx context.Context, c catalog.Check) Result {
 		Measured: fmt.Sprintf("%.1f KiB more per request over %d requests in %.0f s", s.growth, s.requests, s.lasted.Seconds()),
 		Limit:    fmt.Sprintf("<= %g KiB per request, within the original memory limits, nothing ends", c.SlopeKiB),
 	}
-	notes := append(slices.Clone(s.deaths), s.over...)
-	if len(notes) > 0 {
+	if notes := s.wrong(); len(notes) > 0 {
 		res.Measured += "; " + strings.Join(notes, "; ")
 	}
-	res.Verdict = verdict(s.growth > c.SlopeKiB || len(notes) > 0)
+	good := s.growth <= c.SlopeKiB && len(s.wrong()) == 0
+	res.Verdict = verdict(!good)
 	return res
 }
 
 // soakNow sends the soak's traffic and watches the services' memory meanwhile.
 func (r *Runner) soakNow(ctx context.Context, c catalog.Check) {
 	s := &soaking{}
-	r.soak = s
+	r.soaks[c.ID] = s
+	if len(r.World.Inventory().Services) == 0 {
+		s.err = errors.New("there is no inventory of the healthy system to compare with")
+		return
+	}
 	before, err := r.World.Services(ctx)
+	if err != nil {
+		s.err = err
+		return
+	}
+	handled, err := r.World.Handled(ctx, c.Services)
 	if err != nil {
 		s.err = err
 		return
@@ -102,8 +77,11 @@ func (r *Runner) soakNow(ctx context.Context, c catalog.Check) {
 		s.err = fmt.Errorf("raise the traffic: %w", err)
 		return
 	}
-	began := time.Now()
-	samples, err := r.sample(ctx, c, began)
+	began := r.World.Now()
+	samples, lasted, err := r.sample(ctx, c)
+	if err == nil {
+		err = r.World.WaitUntil(ctx, began.Add(lasted))
+	}
 	if rerr := r.World.SetRate(context.WithoutCancel(ctx), 1); rerr != nil {
 		err = errors.Join(err, fmt.Errorf("bring the traffic back to normal: %w", rerr))
 	}
@@ -111,57 +89,85 @@ func (r *Runner) soakNow(ctx context.Context, c catalog.Check) {
 	if s.err = errors.Join(err, serr); s.err != nil {
 		return
 	}
-	s.lasted = time.Since(began)
-	s.requests = r.World.Window(began, r.World.Now(), sli.Filter{}).Sent
+	s.lasted = lasted
+	// The second in which the rate changed is neither one nor the other.
+	w := r.World.Window(began.Add(time.Second), began.Add(lasted), sli.Filter{})
+	s.requests = w.Sent
+	inv := r.World.Inventory()
+	for name := range merged(before, after) {
+		if slices.Contains(c.Services, name) {
+			s.deaths = append(s.deaths, ended(name, before[name], after[name])...)
+		} else if !inv.Knows(name) {
+			s.deaths = append(s.deaths, died(before[name], after[name])...)
+		}
+	}
 	for _, name := range c.Services {
-		s.deaths = append(s.deaths, ended(name, before[name], after[name])...)
-	}
-	s.grow(samples, r.World.Inventory(), float64(s.requests)/s.lasted.Seconds())
-}
-
-// point is one reading of a container's memory.
-type point struct {
-	service string
-	at      time.Duration // since the soak began
-	bytes   float64
-}
-
-// sample reads the memory of the services' containers twice a second.
-func (r *Runner) sample(ctx context.Context, c catalog.Check, began time.Time) (map[string][]point, error) {
-	out := map[string][]point{}
-	tick := time.NewTicker(500 * time.Millisecond)
-	defer tick.Stop()
-	for time.Since(began) < c.Lasting {
-		services, err := r.World.Services(ctx)
-		if err != nil {
-			return nil, err
-		}
-		for _, name := range c.Services {
-			for _, ct := range services[name] {
-				u, err := r.World.Usage(ctx, ct.ID)
-				if err != nil {
-					continue // not running at this moment; ended() tells
-				}
-				out[ct.ID] = append(out[ct.ID], point{name, time.Since(began), float64(u.MemoryBytes)})
-			}
-		}
-		select {
-		case <-ctx.Done():
-			return nil, ctx.Err()
-		case <-tick.C:
+		if len(before[name]) == 0 {
+			s.deaths = append(s.deaths, name+" does not run")
 		}
 	}
-	if len(out) == 0 {
-		return nil, fmt.Errorf("none of %s is running", strings.Join(c.Services, ", "))
+	slices.Sort(s.deaths)
+	s.grow(samples, inv, float64(w.Sent)/float64(max(1, w.Seconds)))
+	if len(s.deaths) == 0 {
+		s.idle, s.err = r.idle(ctx, c, handled, w)
+	}
+	if len(s.wrong()) > 0 {
+		s.err = nil // red already, whatever could not be measured besides
+		return
+	}
+	s.err = errors.Join(s.err, sound(c, w, r.usual), enough(c, before, samples))
+}
+
+func merged(a, b map[string][]engine.Container) map[string]bool {
+	out := map[string]bool{}
+	for k := range maps.Keys(a) {
+		out[k] = true
+	}
+	for k := range maps.Keys(b) {
+		out[k] = true
+	}
+	return out
+}
+
+// asked is how many requests a second traffic was asked for.
+func (r *Runner) asked(from, to time.Time) float64 {
+	w := r.World.Window(from, to, sli.Filter{})
+	return w.Asked / float64(max(1, w.Seconds))
+}
+
+// sound tells whether a soak's traffic was what it should have been: a system
+// that nobody asks, or that answers nobody, does not grow.
+func sound(c catalog.Check, w sli.Window, usual float64) error {
+	switch rate := w.Asked / float64(max(1, w.Seconds)); {
+	case w.Seconds < int(c.Lasting.Seconds()/2) || w.Sent == 0 || usual == 0:
+		return fmt.Errorf("traffic reported %d requests in %d s of the soak", w.Sent, w.Seconds)
+	case rate < .8*c.Rate*usual:
+		return fmt.Errorf("traffic was asked for %.0f requests a second; want %g times the usual %.0f", rate, c.Rate, usual)
+	case float64(w.Sent) < .8*w.Asked:
+		return fmt.Errorf("only %d of about %.0f requests set out", w.Sent, w.Asked)
+	case w.OK < w.Sent/2:
+		return fmt.Errorf("only %d of %d requests of the soak were answered rightly", w.OK, w.Sent)
+	}
+	return nil
+}
+
+// idle names the services that answered less than their share since the counts.
+func (r *Runner) idle(ctx context.Context, c catalog.Check, since map[string]float64, w sli.Window) ([]string, error) {
+	now, err := r.World.Handled(ctx, c.Services)
+	if err != nil {
+		return nil, err
+	}
+	var out []string
+	for _, name := range slices.Compact(slices.Sorted(slices.Values(c.Services))) {
+		if n := now[name] - since[name]; n < fairShare*float64(w.OK) {
+			out = append(out, fmt.Sprintf("%s answered %.0f of %d requests: it is hardly in use", name, n, w.OK))
+		}
 	}
 	return out, nil
 }
 
 // ended names the containers of a service that died, were restarted or vanished.
 func ended(service string, before, after []engine.Container) []string {
-	if len(before) == 0 {
-		return []string{service + " does not run"}
-	}
 	var out []string
 	for _, b := range before {
 		i := slices.IndexFunc(after, func(a engine.Container) bool { return a.ID == b.ID })
@@ -172,6 +178,8 @@ func ended(service string, before, after []engine.Container) []string {
 			out = append(out, b.Name+" was killed for lack of memory")
 		case !after[i].StartedAt.Equal(b.StartedAt) || after[i].RestartCount != b.RestartCount:
 			out = append(out, fmt.Sprintf("%s ended and was started again (exit code %d)", b.Name, after[i].ExitCode))
+		case after[i].State == "paused":
+			out = append(out, b.Name+" is paused")
 		case !after[i].Running():
 			out = append(out, fmt.Sprintf("%s ended (exit code %d)", b.Name, after[i].ExitCode))
 		}
@@ -179,38 +187,15 @@ func ended(service string, before, after []engine.Container) []string {
 	return out
 }
 
-// grow adds up the growth of all containers in the soak's second half (the first
-// fills caches and the collector's head room) and holds their peaks against the
-// limits they had in the beginning.
-func (s *soaking) grow(samples map[string][]point, inv Inventory, rate float64) {
-	for _, pts := range samples {
-		half := pts[len(pts)/2:]
-		s.growth += max(0, slope(half)) / rate / 1024
-		peak := 0.0
-		for _, p := range pts {
-			peak = max(peak, p.bytes)
-		}
-		if limit := inv.Services[pts[0].service].MemoryBytes; limit > 0 && peak > .9*float64(limit) {
-			s.over = append(s.over, fmt.Sprintf("a %s reached %.0f MiB; its original limit is %d MiB", pts[0].service, peak/(1<<20), limit>>20))
+// died names the containers of an added service that did not end in peace: what
+// was run by hand may end.
+func died(before, after []engine.Container) []string {
+	var out []string
+	for _, a := range after {
+		i := slices.IndexFunc(before, func(b engine.Container) bool { return a.ID == b.ID })
+		if a.OOMKilled || i >= 0 && a.RestartCount > before[i].RestartCount {
+			out = append(out, a.Name+" was killed or started again")
 		}
 	}
-	slices.Sort(s.over)
-}
-
-// slope is the median of the slopes between all pairs of points, in bytes per
-// second (Theil-Sen): one late collection does not bend it.
-func slope(pts []point) float64 {
-	var all []float64
-	for i, a := range pts {
-		for _, b := range pts[i+1:] {
-			if b.at > a.at {
-				all = append(all, (b.bytes-a.bytes)/(b.at-a.at).Seconds())
-			}
-		}
-	}
-	if len(all) == 0 {
-		return 0
-	}
-	slices.Sort(all)
-	return all[len(all)/2]
+	return out
 }

@@ -30,14 +30,14 @@ func (l Limit) Breaches(w Window) []string {
 		return []string{"no request was answered"}
 	}
 	var out []string
-	if s := w.Success(); s < l.Success {
+	if s := w.Success(); !(s >= l.Success) {
 		out = append(out, fmt.Sprintf("success %s %%", floor2(s)))
 	}
 	if q := w.Quantile(.95); l.P95 > 0 && q > l.P95 {
-		out = append(out, fmt.Sprintf("p95 %d ms", q.Milliseconds()))
+		out = append(out, fmt.Sprintf("p95 %g ms", ceil1(q)))
 	}
 	if q := w.Quantile(.99); l.P99 > 0 && q > l.P99 {
-		out = append(out, fmt.Sprintf("p99 %d ms", q.Milliseconds()))
+		out = append(out, fmt.Sprintf("p99 %g ms", ceil1(q)))
 	}
 	return out
 }
@@ -51,7 +51,9 @@ func (w Window) Describe() string {
 		return "no request was answered"
 	}
 	return fmt.Sprintf("success %s %% of %d requests, p50 %.0f ms, p95 %.0f ms, p99 %.0f ms", floor2(w.Success()), w.N,
-		ms(w.Quantile(.5)), ms(w.Quantile(.95)), ms(w.Quantile(.99)))
+		ceil0(w.Quantile(.5)), ceil0(w.Quantile(.95)), ceil0(w.Quantile(.99)))
 }
 
-func ms(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
+// ceil0 and ceil1 give milliseconds, never rounded down to better ones.
+func ceil0(d time.Duration) float64 { return math.Ceil(float64(d) / float64(time.Millisecond)) }
+func ceil1(d time.Duration) float64 { return math.Ceil(float64(d)/float64(time.Millisecond)*10) / 10 }

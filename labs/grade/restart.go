@@ -1,0 +1,110 @@
+package grade
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"faultlab/faults/engine"
+	"faultlab/labs/catalog"
+	"faultlab/labs/sli"
+)
+
+// restart is V2: the containers of the check's services, then the whole stack,
+// are made anew from the declared configuration, and users must be well again.
+// When the lab has a soak, its traffic runs in the same window.
+func (r *Runner) restart(ctx context.Context, c catalog.Check) Result {
+	old, err := r.World.Services(ctx)
+	if err != nil {
+		return unknown(err)
+	}
+	if len(c.Services) > 0 {
+		if err := r.World.Recreate(ctx, c.Services...); err != nil {
+			return down(ctx, c, err)
+		}
+	}
+	if err := r.World.Recreate(ctx); err != nil {
+		return down(ctx, c, err)
+	}
+	now, err := r.World.Services(ctx)
+	if err != nil {
+		return unknown(err)
+	}
+	if kept := survivors(r.World.Inventory(), old, now); len(kept) > 0 {
+		return Result{Verdict: Fail, Measured: "not made anew from the declared configuration: " + strings.Join(kept, ", "), Limit: Limit(c.SLO).String()}
+	}
+	from, err := r.recovered(ctx, c.SLO)
+	var still *notRecovered
+	switch {
+	case errors.As(err, &still):
+		return Result{Verdict: Fail, Measured: err.Error(), Limit: Limit(c.SLO).String()}
+	case err != nil:
+		return unknown(err)
+	}
+	for _, s := range r.Lab.Checks {
+		if s.Kind == "soak" {
+			r.soakNow(ctx, s)
+			return r.observe(ctx, c, from, max(r.Pace.Window, time.Since(from).Truncate(time.Second)))
+		}
+	}
+	return r.observe(ctx, c, from, r.Pace.Window)
+}
+
+// down is a restart after which the system did not come up. One that was broken
+// off says nothing.
+func down(ctx context.Context, c catalog.Check, err error) Result {
+	if ctx.Err() != nil {
+		return unknown(ctx.Err())
+	}
+	return Result{Verdict: Fail, Measured: "the declared configuration does not come up: " + err.Error(), Limit: Limit(c.SLO).String()}
+}
+
+// survivors names containers of the inventory's services that were not made anew.
+func survivors(inv Inventory, old, now map[string][]engine.Container) []string {
+	had := map[string]bool{}
+	for _, cs := range old {
+		for _, c := range cs {
+			had[c.ID] = true
+		}
+	}
+	var out []string
+	for name := range inv.Services {
+		for _, c := range now[name] {
+			if had[c.ID] && c.Running() {
+				out = append(out, c.Name)
+			}
+		}
+	}
+	return out
+}
+
+// notRecovered says that users were still failing when they should be well again.
+type notRecovered struct {
+	after time.Duration
+	saw   string
+}
+
+func (e *notRecovered) Error() string {
+	return fmt.Sprintf("users were still failing %v after the restart (%s)", e.after, e.saw)
+}
+
+// recovered waits until users have been well for two seconds after a re-creation.
+func (r *Runner) recovered(ctx context.Context, slo catalog.SLO) (time.Time, error) {
+	began := r.World.Now()
+	for {
+		now := r.World.Now()
+		from := now.Add(-2 * time.Second)
+		w := r.World.Window(from, now, sli.Filter{})
+		if from.After(began) && w.N > 0 && w.OK == w.N {
+			return now, nil
+		}
+		if now.Sub(began) > r.Pace.Recover {
+			return now, &notRecovered{now.Sub(began), w.Describe()}
+		}
+		if err := r.World.WaitUntil(ctx, now.Add(time.Second)); err != nil {
+			return now, fmt.Errorf("traffic stopped reporting: %w", err)
+		}
+	}
+}
