@@ -6,7 +6,7 @@ tmp=$(mktemp -d)
 child=   # the process that run waits for
 labs=()  # labs to remove at the end
 
-say() { printf '\n==> %s\n' "$*" >&2; }
+say() { printf '\n==> [%d s] %s\n' "$SECONDS" "$*" >&2; }
 
 # die MESSAGE HINT: cannot go on, like the faultlab command.
 die() {
