@@ -33,7 +33,7 @@ func (c *Control) handler(ctx context.Context) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path != "/healthz" {
 			got := strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")
-			if subtle.ConstantTimeCompare([]byte(got), []byte(c.cfg.Token)) != 1 {
+			if c.cfg.Token == "" || subtle.ConstantTimeCompare([]byte(got), []byte(c.cfg.Token)) != 1 {
 				problem(w, http.StatusUnauthorized, errors.New("the token is missing or wrong"))
 				return
 			}
