@@ -32,6 +32,15 @@ func lastLines(s string, n int) string {
 	return strings.Join(lines[max(0, len(lines)-n):], "; ")
 }
 
+func firstLine(s string) string {
+	for line := range strings.Lines(s) {
+		if line = strings.Trim(line, "# \n"); line != "" {
+			return line
+		}
+	}
+	return ""
+}
+
 // take makes one breaking step.
 func (c *Control) take(ctx context.Context, s catalog.Step) error {
 	if s.Fault != nil {
