@@ -122,7 +122,7 @@ func (c *Control) serveEndpoint(ctx context.Context) (func(), error) {
 	}
 	docker := endpoint.New(endpoint.Config{
 		Lab: c.cfg.ID, Socket: enginePath, Workspace: workspacePath, Volume: vol.Mountpoint,
-		Resolve: mountable, Record: c.recordAction, Images: c.ownImage,
+		Resolve: func(rel string) error { return mountable(workspacePath, rel) }, Record: c.recordAction, Images: c.ownImage,
 	})
 	var closers []func() error
 	for name, h := range map[string]http.Handler{"docker.sock": docker, "desk.sock": c.desk()} {
@@ -145,11 +145,10 @@ func (c *Control) serveEndpoint(ctx context.Context) (func(), error) {
 	}, nil
 }
 
-// mountable says whether a path of the workspace may be mounted: neither it nor
+// mountable says whether a path below one may be mounted: neither it nor
 // what leads to it may be a symbolic link, which the engine would follow on its
 // own machine.
-func mountable(rel string) error {
-	path := workspacePath
+func mountable(path, rel string) error {
 	for _, part := range splitPath(rel) {
 		path = filepath.Join(path, part)
 		st, err := os.Lstat(path)
@@ -171,7 +170,7 @@ func (c *Control) agentOptions() agent.Options {
 // giveUp removes the lab from outside: a container cannot finish its own removal.
 func (c *Control) giveUp(ctx context.Context, why string) {
 	c.log.Warn("removing the lab", "why", why)
-	c.line.add(Event{Actor: "system", Kind: "phase", Text: "the lab is removed: " + why})
+	c.line.add(Event{Actor: "system", Kind: "phase", Text: "the lab is removed: " + why, Secret: true}) // why may tell what is broken
 	_, err := c.eng.Run(context.WithoutCancel(ctx), engine.Spec{
 		Name: Name(c.cfg.ID, RoleSweeper), Image: c.cfg.Control, Cmd: []string{"sweep", c.cfg.ID}, AutoRemove: true, NoNetwork: true,
 		Binds: []string{enginePath + ":" + enginePath}, Labels: Labels(c.cfg.ID, RoleSweeper, false),

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 
 	"faultlab/labs/catalog"
 	"faultlab/labs/endpoint"
@@ -95,6 +96,9 @@ func (c *Control) did(kind, text string) {
 				s.FirstLook = now
 			}
 			if kind == "change" {
+				if !s.Changed {
+					s.FirstChange = now
+				}
 				s.LastChange, s.Changed = now, true
 			}
 		})
@@ -145,6 +149,11 @@ func (c *Control) escalate(e Escalation) (string, error) {
 		return "", fmt.Errorf("there is no incident yet")
 	}
 	c.did("escalation", fmt.Sprintf("paged %s about %q: %s", e.Team, e.About, e.Evidence))
+	if several(e.About, c.keep.get().Inventory) {
+		reply := fmt.Sprintf("%s team: %q names several zones. Page us about the one that your evidence points to.", e.Team, e.About)
+		c.line.add(Event{Actor: e.Team, Kind: "reply", Text: reply})
+		return reply, nil
+	}
 	for _, x := range c.lab.Escalations {
 		if x.Team == e.Team && mentions(e.About, x.About) {
 			c.keep.set(func(s *State) {
@@ -164,8 +173,32 @@ func (c *Control) escalate(e Escalation) (string, error) {
 
 // mentions tells whether text names any of the things, in whole words.
 func mentions(text string, things []string) bool {
-	words := strings.FieldsFunc(strings.ToLower(text), func(r rune) bool { return strings.ContainsRune(" \t,.;:/()[]\"'", r) })
+	words := strings.FieldsFunc(strings.ToLower(text), func(r rune) bool {
+		return r != '-' && r != '_' && !unicode.IsLetter(r) && !unicode.IsDigit(r)
+	})
 	return slices.ContainsFunc(things, func(t string) bool { return slices.Contains(words, strings.ToLower(t)) })
+}
+
+// several tells whether a page is about more than one zone: one that lists them
+// all points to none.
+func several(about string, inv grade.Inventory) bool {
+	zones := map[string][]string{}
+	for name, s := range inv.Services {
+		if s.Place == "" {
+			continue
+		}
+		zones[s.Place] = append(zones[s.Place], s.Place, "link-"+s.Place)
+		if strings.HasPrefix(name, "web-") {
+			zones[s.Place] = append(zones[s.Place], name)
+		}
+	}
+	n := 0
+	for _, words := range zones {
+		if mentions(about, words) {
+			n++
+		}
+	}
+	return n > 1
 }
 
 // mendLater takes the injected faults away when the team's time has come.
@@ -220,7 +253,7 @@ func (c *Control) grade(ctx context.Context, say func(Progress)) (*grade.Grade, 
 		return nil, ctx.Err()
 	}
 	st := c.keep.get()
-	g := grade.Grade{At: time.Now(), Final: true, Checks: checks}
+	g := grade.Grade{At: time.Now(), Final: !slices.ContainsFunc(checks, func(r grade.Result) bool { return r.Verdict == grade.Unknown }), Checks: checks}
 	g.Fix = grade.Fixed(checks, !st.MitigateAt.IsZero() || grade.Overall(checks) == grade.Pass)
 	g.Diagnosis = grade.Judge(st.Diagnosis, c.lab.Diagnosis, false)
 	g.Sum()

@@ -102,7 +102,7 @@ func (c *Control) mitigated() {
 	}
 	now := c.now()
 	from := now.Add(-c.pace.Hold)
-	if from.Before(st.HurtAt) {
+	if from.Before(st.HurtAt) || from.Before(st.FirstChange) {
 		return
 	}
 	w := c.rec.Window(from, now, sli.Filter{})

@@ -68,7 +68,11 @@ func (c *Control) markdown(r Report, st State) string {
 	line("## Timeline\n")
 	line("| time | +s | who | what |\n|---|---:|---|---|")
 	for _, e := range r.Events {
-		line("| %s | %.0f | %s | %s |", e.At.UTC().Format(time.TimeOnly), e.At.Sub(st.BrokenAt).Seconds(), e.Actor, cell(e.Text))
+		after := ""
+		if !st.BrokenAt.IsZero() {
+			after = fmt.Sprintf("%.0f", e.At.Sub(st.BrokenAt).Seconds())
+		}
+		line("| %s | %s | %s | %s |", e.At.UTC().Format(time.TimeOnly), after, e.Actor, cell(e.Text))
 	}
 	return b.String()
 }
@@ -89,7 +93,7 @@ func (c *Control) grades(line func(string, ...any), r Report, st State) {
 			}
 			line("**%s: %s, %d of %d**\n", part.name, part.Verdict, part.Points, part.Of)
 			for _, w := range part.Why {
-				line("- %s", w)
+				line("- %s", strings.ReplaceAll(w, "\n", " "))
 			}
 			line("")
 		}

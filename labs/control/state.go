@@ -15,7 +15,8 @@ import (
 
 // State is what control must know again after a restart of its own.
 type State struct {
-	Phase     string    `json:"phase"` // "", starting, running
+	Phase     string    `json:"phase"`   // "", starting, running
+	Adopted   bool      `json:"adopted"` // the starter knows that the start succeeded
 	HealthyAt time.Time `json:"healthy_at,omitzero"`
 	BrokenAt  time.Time `json:"broken_at,omitzero"`
 	HurtAt    time.Time `json:"hurt_at,omitzero"`
@@ -24,11 +25,12 @@ type State struct {
 	Shop  string `json:"shop_subnet"`  // e.g. 10.213.4.0/24
 	Users string `json:"users_subnet"` // where traffic is
 
-	FirstLook  time.Time `json:"first_look,omitzero"`  // the trainee's first action of any kind
-	LastChange time.Time `json:"last_change,omitzero"` // the newest that changed something
-	Changed    bool      `json:"changed"`              // whether there was one
-	MitigateAt time.Time `json:"mitigate_at,omitzero"` // users well again after a change, and they stayed so
-	FixedAt    time.Time `json:"fixed_at,omitzero"`    // the grading that proved the fix was asked for
+	FirstLook   time.Time `json:"first_look,omitzero"`   // the trainee's first action of any kind
+	FirstChange time.Time `json:"first_change,omitzero"` // the trainee's first that changed something
+	LastChange  time.Time `json:"last_change,omitzero"`  // the newest that did
+	Changed     bool      `json:"changed"`               // whether there was one
+	MitigateAt  time.Time `json:"mitigate_at,omitzero"`  // users well again after a change, and they stayed so
+	FixedAt     time.Time `json:"fixed_at,omitzero"`     // the grading that proved the fix was asked for
 
 	Told         []string `json:"told"`          // teams that were told the right facts
 	Mended       bool     `json:"mended"`        // a team took the injected fault away

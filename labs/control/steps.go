@@ -44,7 +44,7 @@ func firstLine(s string) string {
 // take makes one breaking step.
 func (c *Control) take(ctx context.Context, s catalog.Step) error {
 	if s.Fault != nil {
-		_, err := c.uplinks.lay(ctx, *s.Fault, c.injectorLost)
+		_, err := c.uplinks.lay(ctx, *s.Fault, false, c.injectorLost)
 		return err
 	}
 	return c.deploy(ctx, *s.Deploy)
@@ -127,6 +127,10 @@ func (c *Control) resume(ctx context.Context) error {
 	if err := c.eng.Remove(ctx, Name(c.cfg.ID, RoleAgent)); err != nil {
 		return err
 	}
+	// A grading that was cut off may have left the traffic at another rate.
+	if err := c.setRate(ctx, 1); err != nil {
+		c.log.Error("the traffic could not be brought back to normal", "err", err)
+	}
 	if st.Mended || st.InjectorLost != "" {
 		return nil
 	}
@@ -134,8 +138,10 @@ func (c *Control) resume(ctx context.Context) error {
 		if step.Fault == nil {
 			continue
 		}
-		if _, err := c.uplinks.lay(ctx, *step.Fault, c.injectorLost); err != nil {
-			return err
+		// The lab goes on without its fault rather than not at all: grading will
+		// say that it cannot be graded any more.
+		if _, err := c.uplinks.lay(ctx, *step.Fault, false, c.injectorLost); err != nil {
+			c.injectorLost("it could not be laid again after a restart of control: " + err.Error())
 		}
 	}
 	return nil

@@ -3,7 +3,9 @@ package control
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"sync"
@@ -30,13 +32,13 @@ type timeline struct {
 func openTimeline(dir string) (*timeline, error) {
 	path := filepath.Join(dir, "timeline.jsonl")
 	t := &timeline{}
-	if b, err := os.ReadFile(path); err == nil {
-		dec := json.NewDecoder(bytes.NewReader(b))
-		for {
-			var e Event
-			if dec.Decode(&e) != nil {
-				break // the end, or a line cut off by a kill
-			}
+	b, err := os.ReadFile(path)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("read the timeline: %w", err)
+	}
+	for line := range bytes.Lines(b) {
+		var e Event
+		if json.Unmarshal(line, &e) == nil { // else a line cut off by a kill
 			t.events = append(t.events, e)
 		}
 	}
@@ -45,6 +47,12 @@ func openTimeline(dir string) (*timeline, error) {
 		return nil, fmt.Errorf("open the timeline: %w", err)
 	}
 	t.file = f
+	if len(b) > 0 && b[len(b)-1] != '\n' {
+		// What comes next must not be lost with the line that was cut off.
+		if _, err := f.WriteString("\n"); err != nil {
+			return nil, fmt.Errorf("mend the timeline: %w", err)
+		}
+	}
 	return t, nil
 }
 

@@ -30,6 +30,7 @@ type laid struct {
 	spec  catalog.Fault
 	fault faults.Fault
 	on    map[string]*agent.Injection // container id -> injection
+	test  bool                        // the grader's own, not the incident's
 	lost  func(why string)            // called once when the fault broke off
 }
 
@@ -77,7 +78,7 @@ func (u *uplinks) watch(a *agent.Agent) {
 
 // lay puts a fault on an uplink. It answers when the effect was seen on every
 // container there.
-func (u *uplinks) lay(ctx context.Context, spec catalog.Fault, lost func(string)) (*laid, error) {
+func (u *uplinks) lay(ctx context.Context, spec catalog.Fault, test bool, lost func(string)) (*laid, error) {
 	f, err := faults.Decode(spec.Kind, spec.JSON())
 	if err != nil {
 		return nil, err
@@ -85,7 +86,7 @@ func (u *uplinks) lay(ctx context.Context, spec catalog.Fault, lost func(string)
 	if err := u.start(ctx); err != nil {
 		return nil, err
 	}
-	l := &laid{spec: spec, fault: f, on: map[string]*agent.Injection{}, lost: lost}
+	l := &laid{spec: spec, fault: f, on: map[string]*agent.Injection{}, test: test, lost: lost}
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	cs, err := u.there(ctx, spec.Uplink)
@@ -167,11 +168,16 @@ func (u *uplinks) follow(ctx context.Context) {
 				continue
 			}
 			c, err := u.c.eng.Inspect(ctx, ev.ID)
+			started := c.StartedAt
 			if err == nil && c.Running() {
 				err = u.inject(ctx, l, c)
 			}
 			if err != nil && ctx.Err() == nil && !engine.IsNotFound(err) {
 				u.c.log.Warn("a fault could not follow its place", "container", ev.Name, "err", err)
+				// A container that runs on without it is not what the incident was.
+				if c, ierr := u.c.eng.Inspect(ctx, ev.ID); ierr == nil && c.Running() && c.StartedAt.Equal(started) {
+					l.lost("it could not follow its place")
+				}
 			}
 		}
 		u.mu.Unlock()
@@ -194,7 +200,12 @@ func (u *uplinks) close(ctx context.Context) {
 // beat asks the agent for a sign of life.
 func (u *uplinks) beat() error {
 	u.mu.Lock()
-	a, n := u.agent, len(u.laid)
+	a, n := u.agent, 0
+	for _, l := range u.laid {
+		if !l.test {
+			n++
+		}
+	}
 	u.mu.Unlock()
 	if n == 0 {
 		return errors.New("no fault is laid")
@@ -204,14 +215,19 @@ func (u *uplinks) beat() error {
 	return a.Ping(ctx)
 }
 
-// mend takes every fault away, as the owner of the links would.
+// mend takes the incident's faults away, as the owner of the links would.
 func (u *uplinks) mend(ctx context.Context) error {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	var errs []error
+	var left []*laid
 	for _, l := range u.laid {
+		if l.test {
+			left = append(left, l)
+			continue
+		}
 		errs = append(errs, l.revert(ctx))
 	}
-	u.laid = nil
+	u.laid = left
 	return errors.Join(errs...)
 }

@@ -162,7 +162,7 @@ func (w world) served(ctx context.Context, c engine.Container) (grade.Reading, e
 
 // Lay puts the grader's own fault on an uplink.
 func (w world) Lay(ctx context.Context, f catalog.Fault) (func(context.Context) error, error) {
-	l, err := w.uplinks.lay(ctx, f, func(string) {})
+	l, err := w.uplinks.lay(ctx, f, true, func(string) {})
 	if err != nil {
 		// Its text tells the kind of the fault and where it sits.
 		w.log.Error("the test fault could not be laid", "err", err)

@@ -16,6 +16,7 @@ import (
 	"net/http/httputil"
 	"net/url"
 	"regexp"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -59,8 +60,9 @@ func New(c Config) http.Handler {
 			r.SetURL(&url.URL{Scheme: "http", Host: "engine"})
 			r.Out.Host = "engine"
 		},
-		Transport:     &http.Transport{DialContext: dial, DisableCompression: true},
-		FlushInterval: -1,
+		Transport:      &http.Transport{DialContext: dial, DisableCompression: true},
+		FlushInterval:  -1,
+		ModifyResponse: s.trim,
 		ErrorHandler: func(w http.ResponseWriter, r *http.Request, err error) {
 			refuse(w, http.StatusBadGateway, "the engine does not answer: "+err.Error())
 		},
@@ -75,12 +77,27 @@ type server struct {
 	names  sync.Map // what a container was asked for by -> its name
 }
 
-var version = regexp.MustCompile(`^/v1\.\d+/`)
+var version = regexp.MustCompile(`^/v1\.(\d+)/`)
+
+// oldest is the oldest minor version of the API that is spoken here. The engine
+// itself goes further back, to where starting a container could change what it is.
+const oldest = 41
 
 func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	path := r.URL.Path
-	if v := version.FindString(path); v != "" {
-		path = path[len(v)-1:]
+	if v := version.FindStringSubmatch(path); v != nil {
+		if n, err := strconv.Atoi(v[1]); err != nil || n < oldest {
+			refuse(w, http.StatusBadRequest, fmt.Sprintf("client version 1.%s is too old. Minimum supported API version is 1.%d", v[1], oldest))
+			return
+		}
+		path = path[len(v[0])-1:]
+	}
+	// What goes on is what is looked at here: the decoded path, and the query. The
+	// engine would let the fields of a form in the body overrule the query.
+	r.URL.RawPath = ""
+	if ct := r.Header.Values("Content-Type"); len(ct) > 1 || len(ct) == 1 && strings.Contains(strings.ToLower(ct[0]), "form") {
+		refuse(w, http.StatusUnsupportedMediaType, "forms are not available here; send JSON")
+		return
 	}
 	rt, args := match(r.Method, path)
 	if rt == nil {
@@ -100,6 +117,9 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			refuse(w, e.status, e.message)
 			return
 		}
+	}
+	if rt.trim != nil {
+		r = r.WithContext(context.WithValue(r.Context(), trimKey{}, rt.trim))
 	}
 	rec := &statusRecorder{ResponseWriter: w}
 	s.proxy.ServeHTTP(rec, r)

@@ -15,6 +15,7 @@ type route struct {
 	changes bool
 	refuse  string // why it is not to be had
 	checks  []check
+	trim    trimmer // of the answer; nil: none
 }
 
 // check lets a request pass, rewrites it, or says why not.
@@ -34,7 +35,7 @@ var routes = []route{
 	{method: "GET", pattern: "/events", checks: []check{filterOwn}},
 
 	{method: "GET", pattern: "/containers/json", verb: "list containers", checks: []check{filterOwn}},
-	{method: "POST", pattern: "/containers/create", verb: "create container", changes: true, checks: []check{createContainer}},
+	{method: "POST", pattern: "/containers/create", verb: "create container", changes: true, checks: []check{freeName, createContainer}},
 	{method: "POST", pattern: "/containers/prune", verb: "prune containers", changes: true, checks: []check{filterOwn}},
 	{method: "GET", pattern: "/containers/*/json", verb: "inspect container", checks: []check{ownContainer}},
 	{method: "GET", pattern: "/containers/*/logs", verb: "read logs", checks: []check{ownContainer}},
@@ -50,7 +51,7 @@ var routes = []route{
 	{method: "POST", pattern: "/containers/*/kill", verb: "signal container", changes: true, checks: []check{ownContainer}},
 	{method: "POST", pattern: "/containers/*/pause", verb: "pause container", changes: true, checks: []check{ownContainer}},
 	{method: "POST", pattern: "/containers/*/unpause", verb: "unpause container", changes: true, checks: []check{ownContainer}},
-	{method: "POST", pattern: "/containers/*/rename", verb: "rename container", changes: true, checks: []check{ownContainer}},
+	{method: "POST", pattern: "/containers/*/rename", verb: "rename container", changes: true, checks: []check{ownContainer, freeName}},
 	{method: "POST", pattern: "/containers/*/update", verb: "update container", changes: true, checks: []check{ownContainer}},
 	{method: "POST", pattern: "/containers/*/wait", checks: []check{ownContainer}},
 	{method: "POST", pattern: "/containers/*/resize", checks: []check{ownContainer}},
@@ -64,7 +65,7 @@ var routes = []route{
 	{method: "GET", pattern: "/networks", verb: "list networks", checks: []check{filterOwn}},
 	{method: "POST", pattern: "/networks/create", refuse: "networks belong to the network team; use the ones compose.yaml names"},
 	{method: "POST", pattern: "/networks/prune", refuse: "networks belong to the network team"},
-	{method: "GET", pattern: "/networks/*", verb: "inspect network", checks: []check{ownNetwork}},
+	{method: "GET", pattern: "/networks/*", verb: "inspect network", checks: []check{ownNetwork}, trim: trimNetwork},
 	{method: "POST", pattern: "/networks/*/connect", verb: "connect network", changes: true, checks: []check{ownNetwork, connectOwn}},
 	{method: "POST", pattern: "/networks/*/disconnect", verb: "disconnect network", changes: true, checks: []check{ownNetwork, connectOwn}},
 	{method: "DELETE", pattern: "/networks/*", refuse: "networks belong to the network team"},
@@ -75,7 +76,7 @@ var routes = []route{
 	{method: "GET", pattern: "/volumes/*", verb: "inspect volume", checks: []check{ownVolume}},
 	{method: "DELETE", pattern: "/volumes/*", verb: "remove volume", changes: true, checks: []check{ownVolume}},
 
-	{method: "GET", pattern: "/images/json", verb: "list images", checks: []check{filterImages}},
+	{method: "GET", pattern: "/images/json", verb: "list images", checks: []check{filterImages}, trim: trimImages},
 	{method: "GET", pattern: "/images/**/json", checks: []check{ownImage}},
 	{method: "GET", pattern: "/images/**/history", checks: []check{ownImage}},
 	{method: "POST", pattern: "/images/create", refuse: noImages},
@@ -113,6 +114,11 @@ func fit(pattern, path []string) ([]string, bool) {
 			end := len(path) - rest
 			if end <= i {
 				return nil, false
+			}
+			for _, part := range path[i:end] {
+				if part == "" || part == "." || part == ".." {
+					return nil, false
+				}
 			}
 			tail, ok := fit(pattern[i+1:], path[end:])
 			return append(append(args, strings.Join(path[i:end], "/")), tail...), ok
