@@ -77,6 +77,7 @@ need_go() {
 # need_engine makes sure that a Docker Engine answers. Where there is none, and
 # this is Debian or alike and we are root, it installs and starts one.
 need_engine() {
+  local started=
   answers && return
   if [ -n "${DOCKER_HOST:-}" ] || ! debian_root; then
     cat "$tmp/engine" >&2
@@ -87,13 +88,15 @@ need_engine() {
   if ! answers && [ -d /run/systemd/system ]; then
     say "starting the Docker Engine (systemctl start docker)"
     systemctl start docker || true
-  elif ! answers; then
+  elif ! answers && ! grep -qsx dockerd /proc/[0-9]*/comm; then
     say "starting the Docker Engine (dockerd in the background; it goes on after this script; log: /var/log/dockerd.log)"
-    setsid dockerd > /var/log/dockerd.log 2>&1 < /dev/null &
+    setsid dockerd >> /var/log/dockerd.log 2>&1 < /dev/null &
+    started=$!
   fi
   local n
   for n in $(seq 60); do
     answers && return
+    [ -z "$started" ] || kill -0 "$started" 2> /dev/null || break
     sleep 1
   done
   [ ! -f /var/log/dockerd.log ] || tail -n 5 /var/log/dockerd.log >&2
