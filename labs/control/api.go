@@ -109,7 +109,7 @@ func (c *Control) serveStart(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	say(Progress{Ready: ready})
-	time.AfterFunc(patience, func() {
+	time.AfterFunc(takeover, func() {
 		if !c.keep.get().Adopted {
 			c.giveUp(c.life, "the command that started it did not take it over")
 		}
