@@ -100,7 +100,7 @@ func newEscalate() *cobra.Command {
 		Short: "Page another team: network, database, vendor, platform or security",
 		Long: `Page another team. The right team, told of the right thing, mends what is theirs
 after a while; another says that it is not theirs. Inside the bastion: escalate.`,
-		Example: `  faultlab escalate network --about eu-a --evidence "ping db from eu-a: 12 % lost, 0 % from us-a"`,
+		Example: `  faultlab escalate database --about db --evidence "pg_stat_activity: 40 sessions wait for one lock, since 10:04"`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) != 1 {
 				return &labs.Problem{Message: "escalate wants one team", Remedy: "one of network, database, vendor, platform, security"}

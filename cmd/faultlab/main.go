@@ -8,6 +8,8 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+
+	"faultlab/labs"
 )
 
 // Exit codes of the command.
@@ -45,6 +47,8 @@ func run(ctx context.Context, args []string) int {
 		return exitFailed
 	case errors.As(err, &code):
 		return int(code)
+	case ctx.Err() != nil && errors.Is(err, context.Canceled):
+		err = &labs.Problem{Message: "interrupted", Remedy: "a lab that was on goes on; faultlab ps lists the labs"}
 	}
 	fmt.Fprintf(os.Stderr, "faultlab: error: %v\n", oneLine(err))
 	var h interface{ Hint() string }
