@@ -32,7 +32,7 @@ func open(t *testing.T) *engine.Engine {
 }
 
 // nothingLeft fails unless every object of a lab is gone within a time.
-func nothingLeft(t *testing.T, e *engine.Engine, id string, within time.Duration) {
+func nothingLeft(t *testing.T, e *engine.Engine, id string, within time.Duration) bool {
 	t.Helper()
 	label := endpoint.LabelLab + "=" + id
 	var left string
@@ -54,10 +54,11 @@ func nothingLeft(t *testing.T, e *engine.Engine, id string, within time.Duration
 			left += " volume " + v.Name
 		}
 		if left == "" {
-			return
+			return true
 		}
 	}
 	t.Errorf("left after %v:%s", within, left)
+	return false
 }
 
 // TestKillTheCommandWhileItStarts kills the command at three moments of a start.
@@ -71,7 +72,7 @@ func TestKillTheCommandWhileItStarts(t *testing.T) {
 	if out, err := exec.Command("go", "build", "-o", bin, "faultlab/cmd/faultlab").CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	const id = "killcli"
+	id := fmt.Sprintf("killcli%d", os.Getpid()%10000)
 	t.Cleanup(func() { labs.Remove(context.Background(), e, id, nil) })
 	for _, moment := range []string{"containers: control", "containers: networks and bastion", "break: waiting"} {
 		cmd := exec.Command(bin, "start", "2b/us-b", "--pace", "fast", "--id", id)
@@ -92,7 +93,9 @@ func TestKillTheCommandWhileItStarts(t *testing.T) {
 			t.Fatalf("the start never said %q", moment)
 		}
 		began := time.Now()
-		nothingLeft(t, e, id, 40*time.Second)
+		if !nothingLeft(t, e, id, 40*time.Second) {
+			continue
+		}
 		t.Logf("killed at %q: everything gone after %.1f s", moment, time.Since(began).Seconds())
 	}
 }
@@ -133,7 +136,7 @@ func TestKillWhatCarriesTheFault(t *testing.T) {
 		t.Skip("starts whole labs")
 	}
 	e := open(t)
-	const id = "killpart"
+	id := fmt.Sprintf("killpart%d", os.Getpid()%10000)
 	lossyLab(t, e, id)
 	if l := loss(t, e, id); l < 5 {
 		t.Fatalf("%.0f %% lost before; want the fault to be there", l)

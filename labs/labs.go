@@ -27,14 +27,7 @@ type Running struct {
 }
 
 // Problem is an error with what the user can do about it.
-type Problem struct {
-	Message, Remedy string
-}
-
-func (p *Problem) Error() string { return p.Message }
-
-// Hint is the remedy.
-func (p *Problem) Hint() string { return p.Remedy }
+type Problem = control.Problem
 
 // List tells which labs there are, oldest first, half-removed ones too.
 func List(ctx context.Context, e *engine.Engine) ([]Running, error) {

@@ -34,7 +34,7 @@ func newReport() *cobra.Command {
 					return nil
 				}
 				if err := os.WriteFile(file, []byte(r.Markdown), 0o644); err != nil {
-					return fmt.Errorf("write the report: %w", err)
+					return &labs.Problem{Message: "write the report: " + err.Error(), Remedy: "choose a file that can be written with -o, or leave it out to print"}
 				}
 				fmt.Fprintf(cmd.ErrOrStderr(), "report written to %s\n", file)
 				return nil

@@ -36,8 +36,8 @@ func TestVarsKeepTheirFormAndType(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if p := l.Break[0].Fault.Params["percent"]; p != 15 {
-		t.Errorf("percent is %#v; want the number 15", p)
+	if p := l.Break[0].Fault.Params["percent"]; p != 6 {
+		t.Errorf("percent is %#v; want the number 6", p)
 	}
 	l, err = catalog.Load("3a-memory-leak", "web-recorder")
 	if err != nil {

@@ -42,7 +42,12 @@ type Unknown struct {
 	Have []string
 }
 
-func (e *Unknown) Error() string { return fmt.Sprintf("there is no lab or scenario %q", e.Name) }
+func (e *Unknown) Error() string {
+	if slices.ContainsFunc(Scenarios, func(s Scenario) bool { return s.ID == e.Name }) {
+		return fmt.Sprintf("scenario %s has no labs yet", e.Name)
+	}
+	return fmt.Sprintf("there is no lab or scenario %q", e.Name)
+}
 
 // Hint names what there is.
 func (e *Unknown) Hint() string { return "there are: " + strings.Join(e.Have, ", ") }

@@ -102,3 +102,13 @@ var Volumes = []struct {
 
 // label is the filter for everything of a lab.
 func label(id string) string { return endpoint.LabelLab + "=" + id }
+
+// Problem is an error with what the user can do about it.
+type Problem struct {
+	Message, Remedy string
+}
+
+func (p *Problem) Error() string { return p.Message }
+
+// Hint is the remedy.
+func (p *Problem) Hint() string { return p.Remedy }

@@ -140,13 +140,13 @@ var Teams = []string{"network", "database", "vendor", "platform", "security"}
 // what is theirs after a while; others say that it is not.
 func (c *Control) escalate(e Escalation) (string, error) {
 	if !slices.Contains(Teams, e.Team) {
-		return "", fmt.Errorf("there is no team %q; want one of %s", e.Team, strings.Join(Teams, ", "))
+		return "", &Problem{fmt.Sprintf("there is no team %q", e.Team), "teams: " + strings.Join(Teams, ", ")}
 	}
 	if strings.TrimSpace(e.About) == "" || strings.TrimSpace(e.Evidence) == "" {
-		return "", fmt.Errorf("a page needs what it is about and the evidence for it")
+		return "", &Problem{"a page needs what it is about and the evidence for it", `--about eu-a --evidence "what you measured"`}
 	}
 	if c.keep.get().Phase != "running" {
-		return "", fmt.Errorf("there is no incident yet")
+		return "", &Problem{"there is no incident yet", "wait until the pager goes off"}
 	}
 	c.did("escalation", fmt.Sprintf("paged %s about %q: %s", e.Team, e.About, e.Evidence))
 	if several(e.About, c.keep.get().Inventory) {
@@ -226,7 +226,7 @@ func (c *Control) diagnose(d grade.Diagnosis) error {
 		return err
 	}
 	if c.keep.get().Phase != "running" {
-		return fmt.Errorf("there is no incident yet")
+		return &Problem{"there is no incident yet", "wait until the pager goes off"}
 	}
 	c.did("diagnosis", fmt.Sprintf("component %s; mechanism %s; trigger %s; scope %s",
 		strings.Join(d.Component, ", "), strings.Join(d.Mechanism, ", "), strings.Join(d.Trigger, ", "), strings.Join(d.Scope, ", ")))
@@ -236,11 +236,11 @@ func (c *Control) diagnose(d grade.Diagnosis) error {
 // grade makes every proof and sums up.
 func (c *Control) grade(ctx context.Context, say func(Progress)) (*grade.Grade, error) {
 	if !c.grading.TryLock() {
-		return nil, fmt.Errorf("a grading is under way")
+		return nil, &Problem{"a grading is under way", "wait for it to end; it takes half a minute at fast pace, two at real"}
 	}
 	defer c.grading.Unlock()
 	if c.keep.get().Phase != "running" {
-		return nil, fmt.Errorf("nothing is broken yet: the incident has not begun")
+		return nil, &Problem{"nothing is broken yet", "wait until the pager goes off"}
 	}
 	asked := time.Now()
 	n := 0

@@ -271,7 +271,7 @@ func (c *Control) untilHurt(ctx context.Context, broken time.Time) error {
 		if late := now.Add(-5 * time.Second); late.After(from) {
 			from = late
 		}
-		if bad := c.suffering(from, now); len(bad) > 0 && now.Sub(from) >= time.Second {
+		if bad := c.suffering(from, now); len(bad) > 0 && c.plain(from, now) {
 			c.line.add(Event{Actor: "system", Kind: "break", Secret: true,
 				Text: fmt.Sprintf("users suffer %.0f s after breaking: %s", now.Sub(broken).Seconds(), strings.Join(bad, ", "))})
 			return nil
@@ -280,6 +280,13 @@ func (c *Control) untilHurt(ctx context.Context, broken time.Time) error {
 			return fmt.Errorf("users did not suffer within %v of breaking; this lab is of no use", limit)
 		}
 	}
+}
+
+// plain tells whether a window shows more than a few unlucky requests: ten that
+// failed, or five seconds of slow ones.
+func (c *Control) plain(from, to time.Time) bool {
+	w := c.rec.Window(from, to, sli.Filter{})
+	return w.N-w.OK >= 10 || to.Sub(from) >= 5*time.Second
 }
 
 // deployBlip is how long users may notice that containers were replaced.

@@ -77,13 +77,14 @@ type Pace struct {
 	Window   time.Duration // of V1
 	Requests int           // at least, in a window
 	Recover  time.Duration // that a re-created system has to be well again
+	Calm     time.Duration // that a roll-out may take to settle before V1 looks
 	Hold     time.Duration // that users must be well for a mitigation to count
 }
 
 // Paces by name.
 var Paces = map[string]Pace{
-	"real": {Window: 60 * time.Second, Requests: 600, Recover: 15 * time.Second, Hold: 60 * time.Second},
-	"fast": {Window: 15 * time.Second, Requests: 600, Recover: 12 * time.Second, Hold: 25 * time.Second},
+	"real": {Window: 60 * time.Second, Requests: 600, Recover: 15 * time.Second, Calm: 8 * time.Second, Hold: 60 * time.Second},
+	"fast": {Window: 15 * time.Second, Requests: 600, Recover: 12 * time.Second, Calm: 6 * time.Second, Hold: 25 * time.Second},
 }
 
 // Runner runs the checks of one lab.

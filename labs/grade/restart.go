@@ -12,18 +12,13 @@ import (
 	"faultlab/labs/sli"
 )
 
-// restart is V2: the containers of the check's services, then the whole stack,
-// are made anew from the declared configuration, and users must be well again.
+// restart is V2: the whole stack is made anew from the declared configuration, and
+// users must be well again.
 // When the lab has a soak, its traffic runs in the same window.
 func (r *Runner) restart(ctx context.Context, c catalog.Check) Result {
 	old, err := r.World.Services(ctx)
 	if err != nil {
 		return unknown(err)
-	}
-	if len(c.Services) > 0 {
-		if err := r.World.Recreate(ctx, c.Services...); err != nil {
-			return down(ctx, c, err)
-		}
 	}
 	if err := r.World.Recreate(ctx); err != nil {
 		return down(ctx, c, err)

@@ -39,9 +39,21 @@ func Suffering(w func(sli.Filter) sli.Window, s catalog.SLO) []string {
 	return out
 }
 
-// slo is V1: a window of the hidden traffic, opened when grading began.
+// slo is V1: a window of the hidden traffic after grading began. A roll-out that is
+// just over costs a few requests; so the window opens when no request has failed for
+// two seconds, or when that has been waited for long enough.
 func (r *Runner) slo(ctx context.Context, c catalog.Check) Result {
-	return r.observe(ctx, c, r.since, r.Pace.Window)
+	from := r.since
+	for from.Sub(r.since) < r.Pace.Calm && ctx.Err() == nil {
+		if w := r.World.Window(from.Add(-2*time.Second), from, sli.Filter{}); w.N > 0 && w.OK == w.N {
+			break
+		}
+		if err := r.World.WaitUntil(ctx, from.Add(time.Second)); err != nil {
+			return unknown(fmt.Errorf("traffic stopped reporting: %w", err))
+		}
+		from = from.Add(time.Second)
+	}
+	return r.observe(ctx, c, from, r.Pace.Window)
 }
 
 // observe waits for a window that opens at from and lasts at least so long, and
