@@ -29,6 +29,8 @@ type Running struct {
 // Problem is an error with what the user can do about it.
 type Problem = control.Problem
 
+func refuse(message, remedy string) error { return &Problem{Message: message, Remedy: remedy} }
+
 // List tells which labs there are, oldest first, half-removed ones too.
 func List(ctx context.Context, e *engine.Engine) ([]Running, error) {
 	cs, err := e.List(ctx, endpoint.LabelLab)
@@ -97,16 +99,16 @@ func Find(ctx context.Context, e *engine.Engine, id string) (*Lab, error) {
 	if id == "" {
 		switch len(ids) {
 		case 0:
-			return nil, &Problem{"no lab is running", "start one: faultlab start s3"}
+			return nil, refuse("no lab is running", "start one: faultlab start s3")
 		case 1:
 			id = ids[0]
 		default:
-			return nil, &Problem{fmt.Sprintf("%d labs are running", len(ids)), "say which with --id: " + strings.Join(ids, ", ")}
+			return nil, refuse(fmt.Sprintf("%d labs are running", len(ids)), "say which with --id: " + strings.Join(ids, ", "))
 		}
 	}
 	c, err := e.Inspect(ctx, control.Name(id, control.RoleControl))
 	if engine.IsNotFound(err) {
-		return nil, &Problem{fmt.Sprintf("there is no lab %q", id), "faultlab ps lists the labs"}
+		return nil, refuse(fmt.Sprintf("there is no lab %q", id), "faultlab ps lists the labs")
 	}
 	if err != nil {
 		return nil, err

@@ -58,7 +58,7 @@ func Start(ctx context.Context, e *engine.Engine, o StartOptions, say func(contr
 		return nil, err
 	}
 	if e.SocketPath() == "" {
-		return nil, &Problem{"the engine is reached over the network; a lab needs its unix socket", "run faultlab on the engine's own machine, or point DOCKER_HOST at its unix socket"}
+		return nil, refuse("the engine is reached over the network; a lab needs its unix socket", "run faultlab on the engine's own machine, or point DOCKER_HOST at its unix socket")
 	}
 	set := o.Set
 	if set == nil {
@@ -75,7 +75,7 @@ func Start(ctx context.Context, e *engine.Engine, o StartOptions, say func(contr
 	if err != nil {
 		err = errors.Join(err, Remove(context.WithoutCancel(ctx), e, cfg.ID, nil))
 		if ctx.Err() != nil {
-			return nil, &Problem{"interrupted; everything of the lab was removed", ""}
+			return nil, refuse("interrupted; everything of the lab was removed", "")
 		}
 		return nil, err
 	}
@@ -96,19 +96,19 @@ func (o StartOptions) settle() (control.Config, *catalog.Lab, error) {
 		cfg.Pace = "real"
 	}
 	if _, ok := grade.Paces[cfg.Pace]; !ok {
-		return cfg, nil, &Problem{fmt.Sprintf("pace is %q", cfg.Pace), "--pace is real or fast"}
+		return cfg, nil, refuse(fmt.Sprintf("pace is %q", cfg.Pace), "--pace is real or fast")
 	}
 	if cfg.TTL == 0 {
 		cfg.TTL = defaultTTL
 	}
 	if cfg.TTL < time.Minute || cfg.TTL > 24*time.Hour {
-		return cfg, nil, &Problem{fmt.Sprintf("the time to live is %v", cfg.TTL), "--ttl is from 1m to 24h"}
+		return cfg, nil, refuse(fmt.Sprintf("the time to live is %v", cfg.TTL), "--ttl is from 1m to 24h")
 	}
 	if cfg.ID == "" {
 		cfg.ID = "lab" + random(2)
 	}
 	if !validID.MatchString(cfg.ID) {
-		return cfg, nil, &Problem{fmt.Sprintf("the id %q cannot be used", cfg.ID), "--id is a small letter and 1 to 15 more small letters or digits"}
+		return cfg, nil, refuse(fmt.Sprintf("the id %q cannot be used", cfg.ID), "--id is a small letter and 1 to 15 more small letters or digits")
 	}
 	lab, err := catalog.Pick(o.Name, cfg.Seed)
 	if err != nil {
@@ -132,7 +132,7 @@ func free(ctx context.Context, e *engine.Engine, id string) error {
 	}
 	for _, r := range all {
 		if r.ID == id {
-			return &Problem{fmt.Sprintf("the id %q is taken", id), fmt.Sprintf("choose another, or remove that lab: faultlab stop %s", id)}
+			return refuse(fmt.Sprintf("the id %q is taken", id), fmt.Sprintf("choose another, or remove that lab: faultlab stop %s", id))
 		}
 	}
 	return nil
@@ -162,7 +162,7 @@ func launch(ctx context.Context, e *engine.Engine, cfg control.Config, scenario 
 	}
 	if _, err := e.Launch(ctx, spec, "/healthz", 20*time.Second); err != nil {
 		if strings.Contains(err.Error(), "is already in use") {
-			return nil, &Problem{fmt.Sprintf("the id %q is taken", cfg.ID), "choose another, or let faultlab choose"}
+			return nil, refuse(fmt.Sprintf("the id %q is taken", cfg.ID), "choose another, or let faultlab choose")
 		}
 		return nil, err
 	}

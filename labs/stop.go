@@ -21,7 +21,7 @@ func ToStop(ctx context.Context, e *engine.Engine, named []string, every bool) (
 	}
 	switch {
 	case every && len(named) > 0:
-		return nil, &Problem{"an id and --all together", "either faultlab stop ID or faultlab stop --all"}
+		return nil, refuse("an id and --all together", "either faultlab stop ID or faultlab stop --all")
 	case every:
 		return ids, nil
 	case len(named) == 1:
@@ -30,11 +30,11 @@ func ToStop(ctx context.Context, e *engine.Engine, named []string, every bool) (
 				return named, nil
 			}
 		}
-		return nil, &Problem{fmt.Sprintf("there is no lab %q", named[0]), "faultlab ps lists the labs"}
+		return nil, refuse(fmt.Sprintf("there is no lab %q", named[0]), "faultlab ps lists the labs")
 	case len(ids) == 0:
-		return nil, &Problem{"no lab is running", "nothing is left to stop"}
+		return nil, refuse("no lab is running", "nothing is left to stop")
 	case len(ids) > 1:
-		return nil, &Problem{fmt.Sprintf("%d labs are running", len(ids)), "say which, or --all: " + strings.Join(ids, ", ")}
+		return nil, refuse(fmt.Sprintf("%d labs are running", len(ids)), "say which, or --all: " + strings.Join(ids, ", "))
 	}
 	return ids, nil
 }

@@ -65,7 +65,7 @@ func Verify(ctx context.Context, e *engine.Engine, o VerifyOptions, say func(con
 		o.Pace = "fast"
 	}
 	if _, ok := grade.Paces[o.Pace]; !ok {
-		return nil, &Problem{fmt.Sprintf("pace is %q", o.Pace), "--pace is real or fast"}
+		return nil, refuse(fmt.Sprintf("pace is %q", o.Pace), "--pace is real or fast")
 	}
 	attempts, err := o.attempts()
 	if err != nil {
@@ -103,7 +103,7 @@ func Verify(ctx context.Context, e *engine.Engine, o VerifyOptions, say func(con
 	}
 	wg.Wait()
 	if ctx.Err() != nil {
-		return nil, &Problem{"interrupted; every lab was removed", ""}
+		return nil, refuse("interrupted; every lab was removed", "")
 	}
 	return sum(attempts), nil
 }
@@ -145,7 +145,7 @@ func (o VerifyOptions) attempts() ([]Attempt, error) {
 		}
 	}
 	if len(out) == 0 {
-		return nil, &Problem{"there is nothing to play", "--only takes noop and the names of fixes, such as restart"}
+		return nil, refuse("there is nothing to play", "--only takes noop and the names of fixes, such as restart")
 	}
 	return out, nil
 }
