@@ -246,4 +246,3 @@ func decode(t *testing.T, body string, into any) {
 		t.Fatal(err, body)
 	}
 }
-
