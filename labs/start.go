@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"net/http"
 	"regexp"
 	"strings"
 	"time"
@@ -173,7 +174,7 @@ func launch(ctx context.Context, e *engine.Engine, cfg control.Config, scenario 
 	if err != nil {
 		return nil, err
 	}
-	return p.Ready, nil
+	return p.Ready, l.call(ctx, http.MethodPost, "/v1/adopt", nil, &struct{}{})
 }
 
 // Remove takes everything of a lab away; see control.Remove.

@@ -244,7 +244,7 @@ func (l *Lab) apply(ctx context.Context, lab *catalog.Lab, f catalog.Fix) error 
 		env = append(env, "VAR_"+strings.ToUpper(k)+"="+v)
 	}
 	sort.Strings(env)
-	r, err := l.Exec(ctx, engine.Command{Args: []string{"bash", "-s"}, Env: env, Stdin: strings.NewReader(f.Script)})
+	r, err := l.Exec(ctx, engine.Command{Args: []string{"bash", "-c", f.Script}, Env: env})
 	if err != nil {
 		return err
 	}

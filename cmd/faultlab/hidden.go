@@ -39,7 +39,13 @@ func newAgent() *cobra.Command {
 
 func newSweep() *cobra.Command {
 	return &cobra.Command{
-		Use: "sweep ID", Short: "Remove a lab from inside a container", Hidden: true, Args: cobra.ExactArgs(1),
+		Use: "sweep ID", Short: "Remove a lab from inside a container", Hidden: true,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) != 1 {
+				return &labs.Problem{Message: "sweep wants the id of one lab", Remedy: "faultlab stop ID removes a lab"}
+			}
+			return nil
+		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return withEngine(cmd, func(ctx context.Context, e *engine.Engine) error {
 				self, err := os.Hostname() // the engine names containers' hosts after their ids

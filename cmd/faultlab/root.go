@@ -38,6 +38,8 @@ func newRoot() *cobra.Command {
 		Args:          unknownVerb,
 		SilenceErrors: true,
 		SilenceUsage:  true,
+
+		SuggestionsMinimumDistance: 2,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			_, err := io.WriteString(cmd.OutOrStdout(), welcome)
 			return err
@@ -47,6 +49,7 @@ func newRoot() *cobra.Command {
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return &labs.Problem{Message: err.Error(), Remedy: cmd.CommandPath() + " --help lists the flags"}
 	})
+	root.SetHelpCommand(newHelp())
 	root.AddCommand(
 		newList(), newStart(), newPs(), newStop(), newDoctor(),
 		newBrief(), newStatus(), newEscalate(), newShell(), newExec(),
@@ -65,6 +68,20 @@ func unknownVerb(cmd *cobra.Command, args []string) error {
 		p.Remedy = "did you mean " + strings.Join(near, " or ") + "?"
 	}
 	return p
+}
+
+// newHelp is cobra's own help, except that an unknown verb is an error.
+func newHelp() *cobra.Command {
+	return &cobra.Command{
+		Use: "help [VERB]", Short: "Tell more about a verb, with examples", Example: "  faultlab help start",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			verb, _, err := cmd.Root().Find(args)
+			if err != nil || verb == cmd.Root() && len(args) > 0 {
+				return unknownVerb(cmd.Root(), args)
+			}
+			return verb.Help()
+		},
+	}
 }
 
 // noArgs refuses arguments with a hint.

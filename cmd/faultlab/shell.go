@@ -67,6 +67,7 @@ func newExec() *cobra.Command {
 		},
 	}
 	idFlag(cmd, &id)
+	cmd.Flags().SetInterspersed(false) // what follows the command's name is the command's
 	return cmd
 }
 

@@ -20,7 +20,12 @@ func newStop() *cobra.Command {
 the only lab there is; with --all every lab on this engine, half-started and
 half-removed ones too. Images stay; see faultlab doctor.`,
 		Example: "  faultlab stop\n  faultlab stop team1\n  faultlab stop --all",
-		Args:    cobra.MaximumNArgs(1),
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) > 1 {
+				return &labs.Problem{Message: "stop takes one id at most", Remedy: "faultlab stop ID for each, or faultlab stop --all"}
+			}
+			return nil
+		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return withEngine(cmd, func(ctx context.Context, e *engine.Engine) error {
 				ids, err := labs.ToStop(ctx, e, args, all)

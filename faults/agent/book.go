@@ -18,6 +18,9 @@ const (
 	maxEnded      = 1024
 )
 
+// injectTime is the longest that putting a fault in place may take, with all its measurements.
+const injectTime = 2 * time.Minute
+
 // book keeps the injections of one agent and what becomes of them.
 type book struct {
 	kernel kernel
@@ -54,8 +57,10 @@ func newBook(k kernel, news func(Entry)) *book {
 	return &book{kernel: k, news: news, byID: map[string]*injection{}, spaces: map[space]*room{}}
 }
 
-// inject puts a fault in place and answers when it is proved, or undone.
-func (b *book) inject(ctx context.Context, req InjectRequest) (*Entry, error) {
+// begin checks a request and enters it into the book, so that a revert which
+// comes after it finds it. What it gives does the work and answers when the
+// fault is proved, or undone.
+func (b *book) begin(ctx context.Context, req InjectRequest) (func() (*Entry, error), error) {
 	if err := req.validate(); err != nil {
 		return nil, err
 	}
@@ -71,29 +76,32 @@ func (b *book) inject(ctx context.Context, req InjectRequest) (*Entry, error) {
 	if err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
+	ctx, cancel := context.WithTimeout(ctx, injectTime)
 	inj := &injection{
 		entry: Entry{ID: req.ID, Kind: req.Kind, Target: req.targetName(), PID: req.PID,
 			Set: req.Params, RequestedAt: time.Now().UTC()},
 		ready: make(chan struct{}), cancel: cancel, effect: eff,
 	}
 	if err := b.register(inj); err != nil {
+		cancel()
 		return nil, err
 	}
-	err = b.place(ctx, inj, req, ttl)
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if err != nil {
-		inj.failed = true
-		b.forget(inj)
-	}
-	close(inj.ready)
-	if err != nil {
-		return nil, err
-	}
-	e := inj.entry
-	return &e, nil
+	return func() (*Entry, error) {
+		defer cancel()
+		err := b.place(ctx, inj, req, ttl)
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		if err != nil {
+			inj.failed = true
+			b.forget(inj)
+		}
+		close(inj.ready)
+		if err != nil {
+			return nil, err
+		}
+		e := inj.entry
+		return &e, nil
+	}, nil
 }
 
 // place does the work of inject in the target's space.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"sync"
 	"time"
 )
 
@@ -138,9 +139,14 @@ func (b *book) close() error {
 	}
 	clear(b.spaces)
 	b.mu.Unlock()
-	for _, sp := range spaces {
-		errs = append(errs, sp.close())
+	// All at once: one may have to wait for packets it holds back.
+	closed := make([]error, len(spaces))
+	var wg sync.WaitGroup
+	for i, sp := range spaces {
+		wg.Go(func() { closed[i] = sp.close() })
 	}
+	wg.Wait()
+	errs = append(errs, closed...)
 	errs = append(errs, b.kernel.close())
 	return errors.Join(errs...)
 }

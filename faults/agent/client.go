@@ -17,7 +17,7 @@ type Client struct {
 	done chan struct{} // closed when the agent is gone
 	news chan Entry
 
-	sendMu sync.Mutex
+	lines chan []byte // on their way to the agent, in order
 
 	mu      sync.Mutex
 	last    uint64
@@ -28,8 +28,9 @@ type Client struct {
 // NewClient speaks with the agent at the other end of rwc and owns rwc from
 // now on. Closing it makes the agent revert everything and end.
 func NewClient(rwc io.ReadWriteCloser) *Client {
-	c := &Client{rwc: rwc, done: make(chan struct{}), news: make(chan Entry, 256), pending: map[uint64]chan response{}}
+	c := &Client{rwc: rwc, done: make(chan struct{}), news: make(chan Entry, 256), lines: make(chan []byte, 64), pending: map[uint64]chan response{}}
 	go c.read()
+	go c.write()
 	return c
 }
 
@@ -98,6 +99,21 @@ func (c *Client) read() {
 	c.fail(errorf(Dead, "the agent has gone away: %s", why))
 }
 
+// write is the one that writes: a pipe that nobody reads any more must not hold a caller.
+func (c *Client) write() {
+	for {
+		select {
+		case b := <-c.lines:
+			if _, err := c.rwc.Write(b); err != nil {
+				c.fail(errorf(Dead, "the agent has gone away: %v", err))
+				return
+			}
+		case <-c.done:
+			return
+		}
+	}
+}
+
 // call sends a request and waits for its answer.
 func (c *Client) call(ctx context.Context, req request) (response, error) {
 	if err := ctx.Err(); err != nil {
@@ -122,14 +138,13 @@ func (c *Client) call(ctx context.Context, req request) (response, error) {
 	if err != nil {
 		return response{}, errorf(BadRequest, "write request: %v", err)
 	}
-	// Written aside: a pipe nobody reads any more must not hold the caller.
-	go func() {
-		c.sendMu.Lock()
-		defer c.sendMu.Unlock()
-		if _, err := c.rwc.Write(append(b, '\n')); err != nil {
-			c.fail(errorf(Dead, "the agent has gone away: %v", err))
-		}
-	}()
+	select {
+	case c.lines <- append(b, '\n'):
+	case <-c.done:
+		return response{}, c.Err()
+	case <-ctx.Done():
+		return response{}, ctx.Err()
+	}
 	select {
 	case res := <-ch:
 		if res.Error != nil {

@@ -12,6 +12,7 @@ import (
 // follow passes news from the engine and from the agent on to the injections,
 // and cleans up when the agent dies.
 func (a *Agent) follow(ctx context.Context, events <-chan engine.Event) {
+	defer a.stop() // ends the engine's events as well
 	news := a.client.Events()
 	for {
 		select {

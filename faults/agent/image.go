@@ -91,7 +91,9 @@ func compile(ctx context.Context, root, command, arch string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	out := filepath.Join(cache, module, "bin", "linux-"+arch, filepath.Base(command))
+	// One place for each source tree: two of them must not overwrite each other.
+	tree := sha256.Sum256([]byte(root))
+	out := filepath.Join(cache, module, "bin", hex.EncodeToString(tree[:4]), "linux-"+arch, filepath.Base(command))
 	// go build leaves an up-to-date output alone; the stamp of the version
 	// control system would make every commit look like a change.
 	build := exec.CommandContext(ctx, goTool, "build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-o", out, "./"+command)

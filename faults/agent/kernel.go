@@ -2,6 +2,7 @@ package agent
 
 import (
 	"context"
+	"net/netip"
 	"time"
 )
 
@@ -26,6 +27,8 @@ type space interface {
 	packets(id string) Packets
 	// candidates are addresses that might answer a probe that m concerns.
 	candidates(m match) []endpoint
+	// local tells the target's own addresses: what it sends there goes over loopback.
+	local(a netip.Addr) bool
 	probe(ctx context.Context, run probeRun) (probeResult, error)
 	// gone is closed when the process the space was opened for has ended.
 	gone() <-chan struct{}

@@ -196,11 +196,9 @@ func (s *linuxSpace) candidates(m match) []endpoint {
 			add(a)
 		}
 	}
-	own := map[netip.Addr]bool{}
 	addrs, _ := s.links.AddrList(nil, netlink.FAMILY_V4)
 	for _, a := range addrs {
 		if ip, ok := netip.AddrFromSlice(a.IP.To4()); ok {
-			own[ip] = true
 			ones, _ := a.Mask.Size()
 			add(netip.PrefixFrom(ip, ones).Masked().Addr().Next())
 		}
@@ -211,7 +209,15 @@ func (s *linuxSpace) candidates(m match) []endpoint {
 			add(a)
 		}
 	}
-	return slices.DeleteFunc(out, func(e endpoint) bool { return own[e.addr] })
+	return out
+}
+
+func (s *linuxSpace) local(a netip.Addr) bool {
+	addrs, _ := s.links.AddrList(nil, netlink.FAMILY_ALL)
+	return slices.ContainsFunc(addrs, func(o netlink.Addr) bool {
+		ip, ok := netip.AddrFromSlice(o.IP)
+		return ok && ip.Unmap() == a
+	})
 }
 
 func (k *linux) close() error { return nil }

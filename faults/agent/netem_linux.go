@@ -16,6 +16,8 @@ const (
 	leafMajor = 0xfa20
 	// netemLimit is how many packets may wait: 10 s at 100,000 a second.
 	netemLimit = 1_000_000
+	// maxDrain bounds the wait for packets held back when a band goes; later ones are lost.
+	maxDrain = 2 * time.Second
 	// firstPriority is where the filters of a tree begin; later ones go before them.
 	firstPriority = 60000
 )
@@ -142,13 +144,9 @@ func (n *netem) update() error {
 // new bands first, then filters, and old bands when they have run dry.
 func (t *tree) change(h *netlink.Handle, plan treePlan) error {
 	for band, a := range plan.bands {
-		leaf := leafQdisc(t.index, band, a)
-		op, what := h.QdiscAdd, "add"
-		if _, ok := t.plan.bands[band]; ok {
-			op, what = h.QdiscChange, "change"
-		}
-		if err := op(leaf); err != nil {
-			return fmt.Errorf("%s netem qdisc of band %d: %w", what, band, err)
+		// A band that is there is changed in place: what waits in it stays.
+		if err := h.QdiscReplace(leafQdisc(t.index, band, a)); err != nil {
+			return fmt.Errorf("set netem qdisc of band %d: %w", band, err)
 		}
 	}
 	before := t.plan
@@ -170,7 +168,7 @@ func (t *tree) change(h *netlink.Handle, plan treePlan) error {
 		}
 	}
 	if len(dry) > 0 {
-		time.Sleep(min(before.longest(), 10*time.Second))
+		t.drain(h, func(band int) bool { return slices.Contains(dry, band) })
 	}
 	for _, b := range dry {
 		if err := h.QdiscDel(leafQdisc(t.index, b, action{})); err != nil {
@@ -220,17 +218,13 @@ func (t *tree) filters(h *netlink.Handle, plan treePlan) error {
 // close removes the trees when what waits in them has gone out.
 func (n *netem) close() error {
 	var errs []error
-	var wait time.Duration
 	for _, t := range n.trees {
-		wait = max(wait, t.plan.longest())
 		for _, p := range t.priorities {
 			_ = n.links.FilterDel(emptyFilter(t.index, p)) // the tree goes with its filters anyway
 		}
 	}
-	if len(n.trees) > 0 {
-		time.Sleep(min(wait, 10*time.Second))
-	}
 	for _, t := range n.trees {
+		t.drain(n.links, func(band int) bool { return band > 0 })
 		err := n.links.QdiscDel(rootQdisc(t.index))
 		if err != nil && !errors.Is(err, unix.ENODEV) && !errors.Is(err, unix.ENOENT) && !errors.Is(err, unix.EINVAL) {
 			errs = append(errs, fmt.Errorf("remove qdisc: %w", err))

@@ -4,6 +4,8 @@ import (
 	"encoding/binary"
 	"fmt"
 	"net"
+	"slices"
+	"time"
 
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
@@ -117,6 +119,23 @@ func (n *netem) settle() {
 				}
 				n.total[id] = p
 			}
+		}
+	}
+}
+
+// drain waits until no packet is held back in the bands any more.
+func (t *tree) drain(h *netlink.Handle, in func(band int) bool) {
+	for end := time.Now().Add(maxDrain); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
+		list, err := h.QdiscList(&netlink.Dummy{LinkAttrs: netlink.LinkAttrs{Index: t.index}})
+		if err != nil {
+			return // the interface has gone
+		}
+		if !slices.ContainsFunc(list, func(q netlink.Qdisc) bool {
+			major, _ := netlink.MajorMinor(q.Attrs().Handle)
+			band, st := int(major)-leafMajor, q.Attrs().Statistics
+			return band >= 0 && band < netemBands && in(band) && st != nil && st.Queue != nil && st.Queue.Qlen > 0
+		}) {
+			return
 		}
 	}
 }

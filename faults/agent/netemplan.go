@@ -6,7 +6,6 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
-	"time"
 )
 
 // The netem tree on an interface is a prio qdisc with a netem in each band.
@@ -192,15 +191,6 @@ func combined(effects []effect, s selector) action {
 	}
 	a.loss = 1 - keep
 	return a
-}
-
-// longest is the time after which nothing waits in the tree any more.
-func (p treePlan) longest() time.Duration {
-	var d time.Duration
-	for _, a := range p.bands {
-		d = max(d, a.delay+a.jitter)
-	}
-	return d
 }
 
 func (s selector) String() string {

@@ -60,13 +60,21 @@ func median(d []time.Duration) time.Duration {
 }
 
 // delaySeen reports whether the added delay measured is the one set: within a
-// fifth of it, what jitter does to a median of n, and slack for the machine.
-func delaySeen(added, set, jitter time.Duration, n int, slack time.Duration) bool {
+// fifth of it (and 0.3 ms, but never less than half), what jitter does to a
+// median of n, and slack for the machine. Without jitter no packet can be
+// faster than the delay, so the quickest one says that it is not too long: a
+// busy machine makes medians late, but not every packet.
+func delaySeen(added, quickest, set, jitter time.Duration, n int, slack time.Duration) bool {
 	// The median of n even draws over ±jitter deviates by about jitter/sqrt(n+2);
 	// four times that is met practically always.
 	spread := time.Duration(4 * float64(jitter) / math.Sqrt(float64(n)+2))
 	spread = min(spread, jitter)
-	return added >= set*4/5-spread && added > set/4 && added <= set*6/5+spread+slack
+	least := max(set/2, set*4/5-300*time.Microsecond)
+	top := added
+	if jitter == 0 {
+		top = min(added, quickest)
+	}
+	return added >= least-spread && added > set/4 && top <= set*6/5+spread+slack
 }
 
 // delayGone reports whether what is left of a delay is closer to nothing than to it.

@@ -51,7 +51,7 @@ func findRoute(ctx context.Context, sp space, e effect, given []string) (route, 
 			continue
 		}
 		r := route{method: method, to: to}
-		if e.match.matches(to.addr, to.port, protoOf(method)) && !slices.Contains(tries, r) {
+		if e.match.matches(to.addr, to.port, protoOf(method)) && !slices.Contains(tries, r) && !sp.local(to.addr) {
 			tries = append(tries, r)
 		}
 	}
@@ -131,7 +131,7 @@ func proveActive(ctx context.Context, sp space, e effect, r route, before time.D
 		}
 		m = measurement(r, res, before, want.loss)
 		delayOK := set.delay == 0 || len(res.rtts) > 0 &&
-			delaySeen(median(res.rtts)-before, set.delay, want.jitter, len(res.rtts), slack+before/2)
+			delaySeen(median(res.rtts)-before, slices.Min(res.rtts)-before, set.delay, want.jitter, len(res.rtts), slack+before/2)
 		lossOK := set.loss == 0 || lossSeen(res.lost(), res.sent, want.loss, base.loss)
 		if delayOK && lossOK {
 			return m, nil
@@ -166,6 +166,11 @@ func proveGone(ctx context.Context, sp space, e effect, r route) error {
 			return errorf(NoProbe, "not measured again: %s does not answer any more", r.to)
 		}
 		rest := median(res.rtts) - r.bare - left.delay
+		if was.jitter == 0 && left.jitter == 0 && len(res.rtts) > 0 {
+			// Nothing is faster than a delay that is still there: the quickest
+			// one is proof, however late a busy machine makes the others.
+			rest = slices.Min(res.rtts) - r.bare - left.delay
+		}
 		if lossGone(res.lost(), res.sent, left.loss) && (was.delay == 0 || delayGone(rest, was.delay)) {
 			return nil
 		}

@@ -61,9 +61,10 @@ loop:
 				break loop
 			}
 			slots <- struct{}{}
+			work := s.accept(ctx, line)
 			wg.Go(func() {
 				defer func() { <-slots }()
-				s.handle(ctx, line)
+				s.send(work())
 			})
 		}
 	}
@@ -114,7 +115,9 @@ func (s *server) send(r response) {
 	_ = s.out.Encode(r)
 }
 
-func (s *server) handle(ctx context.Context, line []byte) {
+// accept reads a request and gives the work that answers it. What must happen
+// in the order of the requests has happened when it returns.
+func (s *server) accept(ctx context.Context, line []byte) func() response {
 	var req request
 	dec := json.NewDecoder(bytes.NewReader(line))
 	dec.DisallowUnknownFields()
@@ -128,39 +131,44 @@ func (s *server) handle(ctx context.Context, line []byte) {
 	if err == nil && req.ID == 0 {
 		err = errors.New("request id is 0; want above 0")
 	}
-	if err != nil {
-		s.send(response{ID: req.ID, Error: errorf(BadRequest, "read request: %v", err)})
-		return
+	answer := func(r response, err error) response {
+		r.ID, r.Error = req.ID, asError(err)
+		return r
 	}
-	res := s.answer(ctx, req)
-	res.ID = req.ID
-	s.send(res)
+	if err != nil {
+		return func() response { return answer(response{}, errorf(BadRequest, "read request: %v", err)) }
+	}
+	if req.Op == opInject && req.Inject != nil {
+		place, err := s.book.begin(ctx, *req.Inject)
+		return func() response {
+			if err != nil {
+				return answer(response{}, err)
+			}
+			e, err := place()
+			return answer(response{Entry: e}, err)
+		}
+	}
+	return func() response { return answer(s.answer(ctx, req)) }
 }
 
-func (s *server) answer(ctx context.Context, req request) response {
+func (s *server) answer(ctx context.Context, req request) (response, error) {
 	switch req.Op {
 	case opPing:
-		return response{}
+		return response{}, nil
 	case opHello:
-		return response{Hello: &Hello{Protocol, os.Getpid(), s.book.kernel.capabilities()}}
+		return response{Hello: &Hello{Protocol, os.Getpid(), s.book.kernel.capabilities()}}, nil
 	case opInject:
-		if req.Inject == nil {
-			return response{Error: errorf(BadRequest, "inject without its parameters")}
-		}
-		ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
-		defer cancel()
-		e, err := s.book.inject(ctx, *req.Inject)
-		return response{Entry: e, Error: asError(err)}
+		return response{}, errorf(BadRequest, "inject without its parameters")
 	case opRevert:
 		ctx, cancel := context.WithTimeout(ctx, time.Minute)
 		defer cancel()
 		e, err := s.book.revert(ctx, req.Injection, Reverted, "")
-		return response{Entry: e, Error: asError(err)}
+		return response{Entry: e}, err
 	case opStatus:
-		return response{Entries: s.book.status()}
+		return response{Entries: s.book.status()}, nil
 	case opSweep:
 		removed, err := s.book.kernel.sweep(req.PIDs)
-		return response{Removed: removed, Error: asError(err)}
+		return response{Removed: removed}, err
 	}
-	return response{Error: errorf(BadRequest, "unknown operation %.40q", req.Op)}
+	return response{}, errorf(BadRequest, "unknown operation %.40q", req.Op)
 }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"net/http"
 	"strings"
+	"time"
 
 	"faultlab/labs/grade"
 )
@@ -17,6 +18,13 @@ func (c *Control) handler(ctx context.Context) http.Handler {
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, r *http.Request) {})
 	mux.HandleFunc("POST /v1/start", c.serveStart)
 	mux.HandleFunc("POST /v1/grade", c.serveGrade)
+	mux.HandleFunc("POST /v1/adopt", func(w http.ResponseWriter, r *http.Request) {
+		if err := c.keep.set(func(s *State) { s.Adopted = true }); err != nil {
+			problem(w, http.StatusInternalServerError, err)
+			return
+		}
+		reply(w, struct{}{})
+	})
 	c.deskRoutes(mux)
 	mux.HandleFunc("GET /v1/report", func(w http.ResponseWriter, r *http.Request) {
 		reveal := r.URL.Query().Get("answers") == "yes"
@@ -88,7 +96,8 @@ func (c *Control) desk() http.Handler {
 }
 
 // serveStart starts the lab and streams its progress. A starter that goes away
-// before the incident is on leaves a lab that nobody asked for: it is removed.
+// before the incident is on, or does not take the lab over (POST /v1/adopt), leaves
+// a lab that nobody knows of: it is removed.
 func (c *Control) serveStart(w http.ResponseWriter, r *http.Request) {
 	say := stream(w)
 	ready, err := c.start(r.Context(), say)
@@ -100,6 +109,11 @@ func (c *Control) serveStart(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	say(Progress{Ready: ready})
+	time.AfterFunc(takeover, func() {
+		if !c.keep.get().Adopted {
+			c.giveUp(c.life, "the command that started it did not take it over")
+		}
+	})
 }
 
 func (c *Control) serveGrade(w http.ResponseWriter, r *http.Request) {

@@ -42,6 +42,9 @@ type Control struct {
 // patience is how long control waits for its starter before it gives the lab up.
 const patience = 15 * time.Second
 
+// takeover is how long the starter may take to confirm that it knows the lab is on.
+const takeover = 3 * time.Second
+
 // Serve runs control until ctx ends. A lab that nobody starts, whose start is
 // abandoned, or whose time is up, removes itself.
 func Serve(ctx context.Context, cfg Config, log *slog.Logger) error {

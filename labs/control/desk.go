@@ -258,8 +258,14 @@ func (c *Control) grade(ctx context.Context, say func(Progress)) (*grade.Grade, 
 	g.Diagnosis = grade.Judge(st.Diagnosis, c.lab.Diagnosis, false)
 	g.Sum()
 	err := c.keep.set(func(s *State) {
-		if s.FixedAt.IsZero() && g.Fix.Verdict == grade.Pass {
-			s.FixedAt = asked
+		if g.Fix.Verdict == grade.Pass {
+			if s.FixedAt.IsZero() {
+				s.FixedAt = asked
+			}
+			// The proofs cover the time since they were asked for.
+			if s.MitigateAt.IsZero() {
+				s.MitigateAt = asked
+			}
 		}
 		g.Clocks = s.clocks()
 		s.Grades = append(s.Grades, g)

@@ -23,27 +23,39 @@ func Remove(ctx context.Context, e *engine.Engine, id, keep string, done func(st
 			done(fmt.Sprintf(format, a...))
 		}
 	}
-	var errs []error
 	if err := e.Remove(ctx, Name(id, RoleControl)); err != nil {
-		errs = append(errs, err)
+		return err
 	}
-	// Compose, run in the bastion, may still be creating containers: the bastion
-	// goes next, and the list is asked for until it is empty.
-	for range 10 {
-		cs, err := e.List(ctx, label(id))
-		if err != nil {
-			errs = append(errs, err)
-			break
+	// What compose had asked for may still come: a container whose volume is being
+	// filled is in no list yet, but its volume and its networks are in use.
+	for {
+		found, err := removePass(ctx, e, id, keep, say)
+		if !found && err == nil {
+			return nil
 		}
-		left := removeAll(ctx, e, cs, keep, say)
-		if left == nil {
-			break
+		if err == nil {
+			continue
 		}
-		errs = append(errs, left...)
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(300 * time.Millisecond):
+		}
 	}
+}
+
+// removePass removes what there is, and tells whether there was anything.
+func removePass(ctx context.Context, e *engine.Engine, id, keep string, say func(string, ...any)) (found bool, err error) {
+	cs, err := e.List(ctx, label(id))
+	errs := []error{err}
+	for _, c := range cs {
+		found = found || c.ID != keep
+	}
+	errs = append(errs, removeAll(ctx, e, cs, keep, say)...)
 	nets, err := e.Networks(ctx, label(id))
 	errs = append(errs, err)
 	for _, n := range nets {
+		found = true
 		if err := e.RemoveNetwork(ctx, n.ID); err != nil {
 			errs = append(errs, err)
 			continue
@@ -53,28 +65,26 @@ func Remove(ctx context.Context, e *engine.Engine, id, keep string, done func(st
 	vols, err := e.Volumes(ctx, label(id))
 	errs = append(errs, err)
 	for _, v := range vols {
+		found = true
 		if err := e.RemoveVolume(ctx, v.Name); err != nil {
 			errs = append(errs, err)
 			continue
 		}
 		say("volume %s", v.Name)
 	}
-	return errors.Join(errs...)
+	return found, errors.Join(errs...)
 }
 
 // removeAll removes containers at the same time, the bastion before the others.
-// It gives nil when nothing was there to remove.
 func removeAll(ctx context.Context, e *engine.Engine, cs []engine.Container, keep string, say func(string, ...any)) []error {
-	var found bool
 	var mu sync.Mutex
-	errs := []error{}
+	var errs []error
 	for _, bastion := range []bool{true, false} {
 		var wg sync.WaitGroup
 		for _, c := range cs {
 			if c.ID == keep || (c.Labels[endpoint.LabelRole] == RoleBastion) != bastion {
 				continue
 			}
-			found = true
 			wg.Go(func() {
 				err := e.Remove(ctx, c.ID)
 				mu.Lock()
@@ -87,9 +97,6 @@ func removeAll(ctx context.Context, e *engine.Engine, cs []engine.Container, kee
 			})
 		}
 		wg.Wait()
-	}
-	if !found {
-		return nil
 	}
 	return errs
 }

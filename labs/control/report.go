@@ -51,7 +51,7 @@ func (c *Control) markdown(r Report, st State) string {
 	line("Seed %d, pace %s, started %s.\n", r.Seed, r.Pace, c.cfg.CreatedAt.UTC().Format(time.DateTime+" MST"))
 	line("## What users got\n")
 	line("| when | what |\n|---|---|")
-	line("| before | %s |", c.window(st.HealthyAt.Add(-baseline[c.cfg.Pace]), st.BrokenAt))
+	line("| before | %s |", c.window(st.HealthyAt.Add(-baseline[c.cfg.Pace]), st.HealthyAt))
 	line("| first 30 s of the incident | %s |", c.window(st.BrokenAt, st.BrokenAt.Add(30*time.Second)))
 	line("| last 15 s | %s |\n", c.window(c.now().Add(-statusWindow), c.now()))
 	line("Wanted: %s.\n", grade.Limit(c.lab.Users))

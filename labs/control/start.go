@@ -285,15 +285,6 @@ func (c *Control) untilHurt(ctx context.Context, broken time.Time) error {
 // deployBlip is how long users may notice that containers were replaced.
 const deployBlip = 12 * time.Second
 
-func firstLine(s string) string {
-	for line := range strings.Lines(s) {
-		if line = strings.Trim(line, "# \n"); line != "" {
-			return line
-		}
-	}
-	return ""
-}
-
 // probes are addresses in the shop's network that answer as long as the shop
 // runs; the agent measures its effects against them.
 func (c *Control) probes() []string {

@@ -15,7 +15,8 @@ import (
 
 // State is what control must know again after a restart of its own.
 type State struct {
-	Phase     string    `json:"phase"` // "", starting, running
+	Phase     string    `json:"phase"`   // "", starting, running
+	Adopted   bool      `json:"adopted"` // the starter knows that the start succeeded
 	HealthyAt time.Time `json:"healthy_at,omitzero"`
 	BrokenAt  time.Time `json:"broken_at,omitzero"`
 	HurtAt    time.Time `json:"hurt_at,omitzero"`

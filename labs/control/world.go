@@ -7,16 +7,19 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/prometheus/common/expfmt"
 	"github.com/prometheus/common/model"
+	"golang.org/x/sync/errgroup"
 
 	"faultlab/faults/engine"
 	"faultlab/labs/catalog"
 	"faultlab/labs/endpoint"
 	"faultlab/labs/grade"
 	"faultlab/labs/sli"
+	"faultlab/targets/traffic"
 )
 
 // world is what the grader may look at and do; see grade.World.
@@ -85,75 +88,76 @@ func (w world) Recreate(ctx context.Context, services ...string) error {
 	return err
 }
 
-// Served adds up the requests that web's containers have counted, per site: the
-// counter http_requests_total with its label site, read inside each container.
-func (w world) Served(ctx context.Context) (map[string]float64, error) {
-	services, err := w.services(ctx)
-	if err != nil {
-		return nil, err
-	}
-	out := map[string]float64{}
-	for name, cs := range services {
-		if !strings.HasPrefix(name, "web-") {
-			continue
-		}
-		for _, c := range cs {
-			if !c.Running() {
-				continue
-			}
-			if err := w.served(ctx, c, func(site string, n float64) { out[site] += n }); err != nil {
-				return nil, err
-			}
-		}
-	}
-	return out, nil
+// Served reads the counter http_requests_total, by its label site, inside each of
+// web's containers.
+func (w world) Served(ctx context.Context) (map[string]grade.Reading, error) {
+	_, byID, err := w.counters(ctx, func(service string) bool { return strings.HasPrefix(service, "web-") })
+	return byID, err
 }
 
 // Handled adds up the requests that containers of services have counted, by service.
 func (w world) Handled(ctx context.Context, services []string) (map[string]float64, error) {
-	all, err := w.services(ctx)
-	if err != nil {
-		return nil, err
-	}
-	out := map[string]float64{}
-	for name, cs := range all {
-		if !slices.Contains(services, name) {
-			continue
-		}
-		for _, c := range cs {
-			if c.State != "running" {
-				continue
-			}
-			if err := w.served(ctx, c, func(_ string, n float64) { out[name] += n }); err != nil {
-				return nil, err
-			}
-		}
-	}
-	return out, nil
+	byService, _, err := w.counters(ctx, func(service string) bool { return slices.Contains(services, service) })
+	return byService, err
 }
 
-func (w world) served(ctx context.Context, c engine.Container, add func(site string, n float64)) error {
+// counters reads http_requests_total inside every running container of the
+// services chosen, all at the same time.
+func (w world) counters(ctx context.Context, choose func(string) bool) (map[string]float64, map[string]grade.Reading, error) {
+	all, err := w.services(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	byService, byID := map[string]float64{}, map[string]grade.Reading{}
+	var mu sync.Mutex
+	var g errgroup.Group
+	for name, cs := range all {
+		for _, c := range cs {
+			if !choose(name) || c.State != "running" {
+				continue
+			}
+			g.Go(func() error {
+				r, err := w.served(ctx, c)
+				if err != nil {
+					return err
+				}
+				mu.Lock()
+				defer mu.Unlock()
+				byID[c.ID] = r
+				for _, n := range r.Sites {
+					byService[name] += n
+				}
+				return nil
+			})
+		}
+	}
+	return byService, byID, g.Wait()
+}
+
+func (w world) served(ctx context.Context, c engine.Container) (grade.Reading, error) {
+	out := grade.Reading{Sites: map[string]float64{}}
 	r, err := w.eng.Exec(ctx, c.ID, engine.Command{Args: []string{"shop", "probe", "http://127.0.0.1:8080/metrics", "--timeout", "2s"}})
 	if err != nil {
-		return err
+		return out, err
 	}
-	var probe struct{ Body, Err string }
+	var probe traffic.Probe
 	if err := json.Unmarshal([]byte(r.Stdout), &probe); err != nil || probe.Err != "" {
-		return fmt.Errorf("read the counters of %s: %v %s", c.Name, err, probe.Err)
+		return out, fmt.Errorf("read the counters of %s: %v %s", c.Name, err, probe.Err)
 	}
+	out.At = probe.At
 	p := expfmt.NewTextParser(model.LegacyValidation)
 	families, err := p.TextToMetricFamilies(strings.NewReader(probe.Body))
 	if err != nil {
-		return fmt.Errorf("read the counters of %s: %w", c.Name, err)
+		return out, fmt.Errorf("read the counters of %s: %w", c.Name, err)
 	}
 	for _, m := range families["http_requests_total"].GetMetric() {
 		for _, l := range m.GetLabel() {
 			if l.GetName() == "site" {
-				add(l.GetValue(), m.GetCounter().GetValue())
+				out.Sites[l.GetValue()] += m.GetCounter().GetValue()
 			}
 		}
 	}
-	return nil
+	return out, nil
 }
 
 // Lay puts the grader's own fault on an uplink.

@@ -1,12 +1,12 @@
 package endpoint
 
 import (
-	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/url"
 	"regexp"
 	"slices"
+	"strings"
 )
 
 func notFound(kind, name string) error {
@@ -15,54 +15,6 @@ func notFound(kind, name string) error {
 
 func forbidden(format string, a ...any) error {
 	return &refusal{http.StatusForbidden, fmt.Sprintf(format, a...)}
-}
-
-// filterOwn adds the lab's labels to a list's, a prune's or the events' filters.
-func filterOwn(s *server, r *http.Request, _ []string) error {
-	q := r.URL.Query()
-	filters := map[string]map[string]bool{}
-	if f := q.Get("filters"); f != "" {
-		if err := readFilters(f, filters); err != nil {
-			return &refusal{http.StatusBadRequest, err.Error()}
-		}
-	}
-	if filters["label"] == nil {
-		filters["label"] = map[string]bool{}
-	}
-	filters["label"][LabelLab+"="+s.Lab] = true
-	filters["label"][LabelVisible+"=yes"] = true
-	b, err := json.Marshal(filters)
-	if err != nil {
-		return err
-	}
-	q.Set("filters", string(b))
-	r.URL.RawQuery = q.Encode()
-	return nil
-}
-
-// readFilters takes both forms in use: {"label":{"a=b":true}} and {"label":["a=b"]}.
-func readFilters(text string, into map[string]map[string]bool) error {
-	if json.Unmarshal([]byte(text), &into) == nil {
-		return nil
-	}
-	var old map[string][]string
-	if err := json.Unmarshal([]byte(text), &old); err != nil {
-		return fmt.Errorf("filters cannot be read: %w", err)
-	}
-	for k, vs := range old {
-		into[k] = map[string]bool{}
-		for _, v := range vs {
-			into[k][v] = true
-		}
-	}
-	return nil
-}
-
-func filterImages(s *server, r *http.Request, _ []string) error {
-	q := r.URL.Query()
-	q.Set("filters", `{"reference":{"registry.shop.internal/*/*":true}}`)
-	r.URL.RawQuery = q.Encode()
-	return nil
 }
 
 func ownImage(s *server, r *http.Request, args []string) error {
@@ -83,6 +35,7 @@ func ownImage(s *server, r *http.Request, args []string) error {
 
 func (s *server) containerLabels(r *http.Request, name string) (map[string]string, error) {
 	var c struct {
+		Name   string
 		Config struct{ Labels map[string]string }
 	}
 	code, err := s.get(r.Context(), "/containers/"+url.PathEscape(name)+"/json", &c)
@@ -92,6 +45,7 @@ func (s *server) containerLabels(r *http.Request, name string) (map[string]strin
 	if code != http.StatusOK || !s.own(c.Config.Labels) {
 		return nil, notFound("container", name)
 	}
+	s.names.Store(name, strings.TrimPrefix(c.Name, "/"))
 	return c.Config.Labels, nil
 }
 

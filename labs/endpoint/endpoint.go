@@ -18,6 +18,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -73,6 +74,7 @@ type server struct {
 	Config
 	engine *http.Client
 	proxy  *httputil.ReverseProxy
+	names  sync.Map // what a container was asked for by -> its name
 }
 
 var version = regexp.MustCompile(`^/v1\.(\d+)/`)
@@ -122,15 +124,19 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	rec := &statusRecorder{ResponseWriter: w}
 	s.proxy.ServeHTTP(rec, r)
 	if s.Record != nil && rt.verb != "" {
-		s.Record(Action{At: time.Now(), Verb: rt.verb, Object: object(r, args), Status: rec.status, Changes: rt.changes})
+		s.Record(Action{At: time.Now(), Verb: rt.verb, Object: s.object(r, args), Status: rec.status, Changes: rt.changes})
 	}
 }
 
-func object(r *http.Request, args []string) string {
-	if len(args) > 0 {
-		return args[0]
+// object is what a request is about, by the name people know it by.
+func (s *server) object(r *http.Request, args []string) string {
+	if len(args) == 0 {
+		return r.URL.Query().Get("name")
 	}
-	return r.URL.Query().Get("name")
+	if name, ok := s.names.Load(args[0]); ok {
+		return name.(string)
+	}
+	return args[0]
 }
 
 type refusal struct {

@@ -63,7 +63,12 @@ var Fields = map[string][]Term{"component": Components, "mechanism": Mechanisms,
 // NotAnAnswer says that a value of the form is not one of its list.
 type NotAnAnswer struct{ Field, Value string }
 
-func (e *NotAnAnswer) Error() string { return fmt.Sprintf("%s cannot be %q", e.Field, e.Value) }
+func (e *NotAnAnswer) Error() string {
+	if e.Value == "" {
+		return "the diagnosis has no " + e.Field
+	}
+	return fmt.Sprintf("%s cannot be %q", e.Field, e.Value)
+}
 
 // Hint lists the values there are.
 func (e *NotAnAnswer) Hint() string {

@@ -52,8 +52,8 @@ type World interface {
 	Usage(ctx context.Context, id string) (engine.Usage, error)
 	// Recreate makes services anew from the declared configuration; none means all.
 	Recreate(ctx context.Context, services ...string) error
-	// Served counts the requests that reached web's containers, per site of the users.
-	Served(ctx context.Context) (map[string]float64, error)
+	// Served reads how many requests each of web's containers has answered.
+	Served(ctx context.Context) (map[string]Reading, error)
 	// Handled counts the requests that the containers of services answered, by service.
 	Handled(ctx context.Context, services []string) (map[string]float64, error)
 	// Lay puts a fault on an uplink and gives what takes it away again.
@@ -64,6 +64,12 @@ type World interface {
 	Injector() (ok bool, why string)
 	// Told says whether a team was told the right facts, or has mended the matter already.
 	Told(team string) bool
+}
+
+// Reading is a container's count of requests at one moment, per site of the users.
+type Reading struct {
+	At    time.Time
+	Sites map[string]float64
 }
 
 // Pace is how long measurements take.
@@ -77,7 +83,7 @@ type Pace struct {
 // Paces by name.
 var Paces = map[string]Pace{
 	"real": {Window: 60 * time.Second, Requests: 600, Recover: 15 * time.Second, Hold: 60 * time.Second},
-	"fast": {Window: 15 * time.Second, Requests: 600, Recover: 12 * time.Second, Hold: 15 * time.Second},
+	"fast": {Window: 15 * time.Second, Requests: 600, Recover: 12 * time.Second, Hold: 25 * time.Second},
 }
 
 // Runner runs the checks of one lab.

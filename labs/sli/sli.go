@@ -64,6 +64,7 @@ type Window struct {
 	Sent     int            // requests that set out
 	N, OK    int            // requests that ended, and those answered rightly
 	Asked    float64        // requests that should have set out
+	LagMS    float64        // median of how late traffic itself was each second, for want of CPU; see traffic.Second
 	Errs     map[string]int // failed requests by what the user saw: timeout, status, body, connect, overflow
 	ms       []float64      // ascending
 }
@@ -80,10 +81,12 @@ func (f Filter) fits(s traffic.Segment) bool {
 // Window adds up the seconds in [from, to) for the segments chosen.
 func (r *Recorder) Window(from, to time.Time, f Filter) Window {
 	w := Window{From: from, To: to, Errs: map[string]int{}}
+	var lags []float64
 	for _, s := range r.between(from, to) {
 		w.Seconds++
 		w.Sent += s.Sent
 		w.Asked += s.TargetRate
+		lags = append(lags, s.LagMS)
 		for _, g := range s.Segments {
 			if !f.fits(g) {
 				continue
@@ -99,6 +102,9 @@ func (r *Recorder) Window(from, to time.Time, f Filter) Window {
 		}
 	}
 	slices.Sort(w.ms)
+	if slices.Sort(lags); len(lags) > 0 {
+		w.LagMS = lags[len(lags)/2]
+	}
 	return w
 }
 

@@ -14,6 +14,8 @@ type Probe struct {
 	MS     float64 `json:"ms"`     // until the whole body was there, or the failure
 	Body   string  `json:"body"`   // what was read of it
 	Err    string  `json:"err"`    // why there is no whole answer; empty when there is
+	// At is when the answer, or the failure, was there.
+	At time.Time `json:"at"`
 }
 
 // SendProbe gets url once, without following redirects. With host, that is
@@ -46,6 +48,7 @@ func SendProbe(ctx context.Context, url, host string, timeout time.Duration) (Pr
 	if err != nil {
 		p.Err = err.Error()
 	}
-	p.MS = milliseconds(time.Since(began))
+	p.At = time.Now()
+	p.MS = milliseconds(p.At.Sub(began))
 	return p, nil
 }

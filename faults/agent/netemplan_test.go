@@ -1,0 +1,93 @@
+package agent
+
+import (
+	"errors"
+	"net/netip"
+	"slices"
+	"testing"
+	"time"
+
+	"faultlab/faults"
+)
+
+func TestPlanTree(t *testing.T) {
+	d := func(n time.Duration) *action { return &action{delay: n} }
+	m := func(port int, proto string, addrs ...string) match {
+		pre, err := faults.Peer{Addresses: addrs}.Prefixes()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return match{pre, uint16(port), proto}
+	}
+	effects := []effect{
+		{id: "all", out: d(1)},
+		{id: "net", match: m(0, "", "10.0.0.0/8"), out: d(10)},
+		{id: "host", match: m(0, "", "10.0.0.2"), out: d(100)},
+		{id: "port", match: m(80, ""), out: d(1000)},
+	}
+	plan, err := planTree(effects, treePlan{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Whatever the packet, the first filter that catches it gives the sum of what concerns it.
+	for _, p := range []struct {
+		addr  string
+		port  uint16
+		proto string
+		want  time.Duration
+	}{
+		{"10.0.0.2", 80, "tcp", 1111}, {"10.0.0.2", 81, "tcp", 111}, {"10.0.0.3", 80, "udp", 1011},
+		{"11.0.0.1", 80, "tcp", 1001}, {"11.0.0.1", 0, "icmp", 1}, {"fd00::1", 80, "tcp", 1001},
+	} {
+		a := netip.MustParseAddr(p.addr)
+		i := slices.IndexFunc(plan.cells, func(c cell) bool {
+			s := c.selector
+			return match{port: s.port, proto: s.proto}.matches(a, p.port, p.proto) && (!s.prefix.IsValid() || s.prefix.Contains(a))
+		})
+		if i < 0 || plan.bands[plan.cells[i].band].delay != p.want {
+			t.Errorf("%+v: cell %d of %+v", p, i, plan)
+		}
+		if o := expect(effects, a, p.port, p.proto); o.delay != p.want {
+			t.Errorf("%+v: expected %v", p, o.delay)
+		}
+	}
+	// Traffic keeps its band when effects come and go.
+	less, err := planTree(effects[:3], plan)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range less.cells {
+		i := slices.IndexFunc(plan.cells, func(o cell) bool { return o.selector == c.selector })
+		if i >= 0 && plan.cells[i].band != c.band {
+			t.Errorf("%v went from band %d to %d", c.selector, plan.cells[i].band, c.band)
+		}
+	}
+	var many []effect
+	for i := range 5 {
+		many = append(many, effect{id: string(rune('a' + i)), match: m(0, "", "10.0.0.0/"+string(rune('1'+i))), out: d(1)},
+			effect{id: string(rune('p' + i)), match: m(80+i, "tcp"), out: d(1)})
+	}
+	if _, err := planTree(many, treePlan{}); !errors.Is(err, &Error{Code: NotSupported}) {
+		t.Errorf("too many bands: %v", err)
+	}
+}
+
+func TestEffectOf(t *testing.T) {
+	e, err := effectOf("x", faults.Latency{Delay: 80, Direction: faults.Both, RTT: true}, 0)
+	if err != nil || e.out == nil || e.in == nil || e.out.delay != 40 {
+		t.Errorf("%+v %v", e, err)
+	}
+	e, err = effectOf("x", faults.PacketLoss{Percent: 25, Direction: faults.In, Seed: 4}, 9)
+	if err != nil || e.out != nil || e.in.loss != 0.25 || e.seed != 4 {
+		t.Errorf("%+v %v", e, err)
+	}
+	for _, k := range faults.Kinds() {
+		f, err := faults.Decode(k.Kind, []byte(map[string]string{"latency": `{"delay":"1ms"}`, "loss": `{"percent":1}`}[k.Kind]))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := effectOf("x", f, 0); err != nil {
+			t.Errorf("kind %s has no effect: %v", k.Kind, err)
+		}
+	}
+}

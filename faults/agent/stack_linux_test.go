@@ -1,0 +1,103 @@
+package agent
+
+import (
+	"math"
+	"testing"
+	"time"
+)
+
+// Every order of putting in and taking out three faults gives the sum of those that are in.
+func TestStack(t *testing.T) {
+	backends(t, func(t *testing.T, backend string) {
+		l := newLab(t)
+		clean(t, l)
+		a := startAgent(t, backend)
+		for _, out := range [][]int{{0, 1, 2}, {2, 1, 0}, {1, 2, 0}} {
+			var es []*Entry
+			es = append(es, a.put(t, l, "latency", `{"delay":"20ms"}`),
+				a.put(t, l, "loss", `{"percent":20,"peer":{"addresses":["10.99.7.0/24"]}}`),
+				a.put(t, l, "latency", `{"delay":"40ms","peer":{"addresses":["10.99.7.2"]}}`))
+			in := map[int]bool{0: true, 1: true, 2: true}
+			check := func() {
+				t.Helper()
+				want, lossWant := time.Duration(0), 0.0
+				if in[0] {
+					want += 20 * time.Millisecond
+				}
+				if in[2] {
+					want += 40 * time.Millisecond
+				}
+				if in[1] {
+					lossWant = 0.2
+				}
+				const n = 300
+				rtts := l.ping(peerAddr, n, time.Millisecond, 300*time.Millisecond)
+				lo, hi := binomialBand(n, lossWant)
+				if lost := n - len(rtts); lost < lo || lost > hi {
+					t.Errorf("with %v: lost %d of %d, want %d to %d", in, lost, n, lo, hi)
+				}
+				if got := quickest(rtts); got < want || got > want+tolerance() {
+					t.Errorf("with %v: round trip %v, want %v", in, got, want)
+				}
+				wantBy := time.Duration(0)
+				if in[0] {
+					wantBy = 20 * time.Millisecond
+				}
+				if got := quickest(l.ping(bystanderAddr, 25, time.Millisecond, time.Second)); got < wantBy || got > wantBy+tolerance() {
+					t.Errorf("with %v: bystander's round trip %v, want %v", in, got, wantBy)
+				}
+			}
+			check()
+			for _, i := range out {
+				a.take(t, es[i].ID)
+				in[i] = false
+				check()
+			}
+			// A second time is not an error and says how it ended.
+			if e := a.take(t, es[0].ID); e.State != Reverted || e.RevertedAt.IsZero() {
+				t.Errorf("second revert answers %+v", e)
+			}
+		}
+	})
+}
+
+// Taking one fault away must not drop what another one holds back.
+func TestRevertKeepsWhatWaits(t *testing.T) {
+	backends(t, func(t *testing.T, backend string) {
+		l := newLab(t)
+		a := startAgent(t, backend)
+		long := a.put(t, l, "latency", `{"delay":"300ms"}`)
+		short := a.put(t, l, "latency", `{"delay":"10ms"}`)
+		rtts := make(chan int)
+		go func() { rtts <- len(l.ping(peerAddr, 400, time.Millisecond, 2*time.Second)) }()
+		a.take(t, short.ID)
+		if n := <-rtts; n != 400 {
+			t.Errorf("%d of 400 answered while another fault was reverted", n)
+		}
+		go func() { rtts <- len(l.ping(peerAddr, 400, time.Millisecond, 2*time.Second)) }()
+		time.Sleep(100 * time.Millisecond) // some are held back now
+		a.take(t, long.ID)
+		if n := <-rtts; n != 400 {
+			t.Errorf("%d of 400 answered while the last fault was reverted", n)
+		}
+	})
+}
+
+func TestJitter(t *testing.T) {
+	backends(t, func(t *testing.T, backend string) {
+		l := newLab(t)
+		a := startAgent(t, backend)
+		e := a.put(t, l, "latency", `{"delay":"40ms","jitter":"20ms"}`)
+		rtts := l.ping(peerAddr, 400, time.Millisecond, time.Second)
+		lo, hi, sum := time.Hour, time.Duration(0), time.Duration(0)
+		for _, r := range rtts {
+			lo, hi, sum = min(lo, r), max(hi, r), sum+r
+		}
+		mean := sum / time.Duration(len(rtts))
+		// Standard error of 400 even draws over ±20 ms is 0.58 ms.
+		if math.Abs(float64(mean-40*time.Millisecond)) > float64(3*time.Millisecond+tolerance()) || lo < 19*time.Millisecond || lo > 25*time.Millisecond+tolerance() || hi < 55*time.Millisecond {
+			t.Errorf("mean %v, least %v, most %v; want 40 ms, 20 ms, 60 ms", mean, lo, hi)
+		}
+		a.take(t, e.ID)
+	})
+}

@@ -1,0 +1,185 @@
+package agent
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/vishvananda/netns"
+	"golang.org/x/net/icmp"
+	"golang.org/x/net/ipv4"
+	"golang.org/x/sys/unix"
+)
+
+// ping is a user's ping, not the agent's: it gives the round trips of those answered.
+func (l *testLab) ping(to string, count int, interval, wait time.Duration) []time.Duration {
+	l.t.Helper()
+	var c net.PacketConn
+	must(l.t, inNamespace(l.target, func() (err error) {
+		c, err = net.ListenPacket("ip4:icmp", "0.0.0.0")
+		return err
+	}))
+	roomy(l.t, c)
+	defer c.Close()
+	id := os.Getpid() & 0xffff
+	sent := make([]time.Time, count)
+	var mu sync.Mutex
+	var rtts []time.Duration
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		buf := make([]byte, 1500)
+		for got := 0; got < count; {
+			n, from, err := c.ReadFrom(buf)
+			now := time.Now()
+			if err != nil {
+				return
+			}
+			m, err := icmp.ParseMessage(1, buf[:n])
+			if e, ok := m.Body.(*icmp.Echo); err == nil && ok && m.Type == ipv4.ICMPTypeEchoReply && e.ID == id && from.String() == to {
+				mu.Lock()
+				rtts = append(rtts, now.Sub(sent[e.Seq]))
+				mu.Unlock()
+				got++
+			}
+		}
+	}()
+	dst := &net.IPAddr{IP: net.ParseIP(to)}
+	for i := range count {
+		b, _ := (&icmp.Message{Type: ipv4.ICMPTypeEcho, Body: &icmp.Echo{ID: id, Seq: i, Data: make([]byte, 56)}}).Marshal(nil)
+		mu.Lock()
+		sent[i] = time.Now()
+		mu.Unlock()
+		c.WriteTo(b, dst)
+		if i < count-1 {
+			time.Sleep(interval)
+		}
+	}
+	c.SetReadDeadline(time.Now().Add(wait))
+	<-done
+	return rtts
+}
+
+// roomy gives a socket a large buffer: what a slow reader loses is not the fault's doing.
+func roomy(t *testing.T, c net.PacketConn) {
+	t.Helper()
+	raw, err := c.(syscall.Conn).SyscallConn()
+	must(t, err)
+	must(t, raw.Control(func(fd uintptr) {
+		err = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, 4<<20)
+	}))
+	must(t, err)
+}
+
+// connects gives the times of n TCP handshakes with a listener of the peer.
+func (l *testLab) connects(to string, n int) []time.Duration {
+	l.t.Helper()
+	var ln net.Listener
+	must(l.t, inNamespace(l.peer, func() (err error) {
+		ln, err = net.Listen("tcp", net.JoinHostPort(to, "0"))
+		return err
+	}))
+	defer ln.Close()
+	var out []time.Duration
+	must(l.t, inNamespace(l.target, func() error {
+		for range n {
+			start := time.Now()
+			c, err := net.DialTimeout("tcp", ln.Addr().String(), 5*time.Second)
+			if err != nil {
+				return err
+			}
+			out = append(out, time.Since(start))
+			c.Close()
+		}
+		return nil
+	}))
+	return out
+}
+
+// datagrams sends n numbered ones from the target to the peer, or the other
+// way, and tells which arrived.
+func (l *testLab) datagrams(n int, from netns.NsHandle) []bool {
+	l.t.Helper()
+	to, addr := l.peer, peerAddr
+	if from == l.peer {
+		to, addr = l.target, targetAddr
+	}
+	var in net.PacketConn
+	must(l.t, inNamespace(to, func() (err error) {
+		in, err = net.ListenPacket("udp", net.JoinHostPort(addr, "0"))
+		return err
+	}))
+	defer in.Close()
+	roomy(l.t, in)
+	var out net.Conn
+	must(l.t, inNamespace(from, func() (err error) {
+		out, err = net.Dial("udp", in.LocalAddr().String())
+		return err
+	}))
+	defer out.Close()
+	got := make([]bool, n)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		buf := make([]byte, 16)
+		for {
+			k, _, err := in.ReadFrom(buf)
+			if err != nil {
+				return
+			}
+			if k == 2 {
+				got[int(buf[0])<<8|int(buf[1])] = true
+			}
+		}
+	}()
+	for i := range n {
+		out.Write([]byte{byte(i >> 8), byte(i)})
+		if i%50 == 49 {
+			time.Sleep(2 * time.Millisecond)
+		}
+	}
+	time.Sleep(300 * time.Millisecond) // what is on its way
+	in.SetReadDeadline(time.Now())
+	<-done
+	return got
+}
+
+// snapshot is what nft and tc show of the target: rules, qdiscs and filters.
+func (l *testLab) snapshot() string {
+	l.t.Helper()
+	var b strings.Builder
+	run := func(name string, args ...string) {
+		cmd := exec.Command(name, args...)
+		if filepath.Base(cmd.Path) == cmd.Path {
+			return // not on this machine
+		}
+		cmd.Stdout, cmd.Stderr = &b, &b
+		if err := inNamespace(l.target, cmd.Start); err != nil {
+			l.t.Fatal(err)
+		}
+		if err := cmd.Wait(); err != nil {
+			fmt.Fprintln(&b, err)
+		}
+	}
+	run("nft", "list", "ruleset")
+	run("tc", "qdisc", "show")
+	run("tc", "filter", "show", "dev", "eth0")
+	return b.String()
+}
+
+// quickest round trip: nothing is faster than a delay allows, and a busy machine
+// does not make every packet late.
+func quickest(rtts []time.Duration) time.Duration {
+	if len(rtts) == 0 {
+		return time.Hour
+	}
+	return slices.Min(rtts)
+}

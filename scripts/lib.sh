@@ -1,0 +1,118 @@
+# What the scripts share. Sourced by them; it moves to the repository's root.
+
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+SECONDS=0
+tmp=$(mktemp -d)
+child=   # the process that run waits for
+labs=()  # labs to remove at the end
+
+say() { printf '\n==> %s\n' "$*" >&2; }
+
+# die MESSAGE HINT: cannot go on, like the faultlab command.
+die() {
+  printf 'faultlab: error: %s\nfaultlab: hint: %s\n' "$1" "$2" >&2
+  exit 2
+}
+
+have() { command -v "$1" > /dev/null; }
+
+# run COMMAND...: runs it so that a signal to this script ends it at once.
+run() {
+  local code=0
+  "$@" < /dev/null &
+  child=$!
+  wait "$child" || code=$?
+  child=
+  return "$code"
+}
+
+# at_end leaves nothing behind, whatever ended the script.
+at_end() {
+  local code=$?
+  trap '' INT TERM HUP
+  trap - EXIT
+  if [ -n "$child" ]; then
+    kill -TERM "$child" 2> /dev/null || true
+    wait "$child" || true
+  fi
+  local id
+  for id in "${labs[@]}"; do
+    "$tmp/faultlab" stop "$id" > "$tmp/stop" 2>&1 || grep -q 'there is no lab' "$tmp/stop" || cat "$tmp/stop" >&2
+  done
+  rm -rf "$tmp"
+  exit "$code"
+}
+trap at_end EXIT
+trap 'exit 129' HUP
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
+# debian_root: may packages be installed here?
+debian_root() { have apt-get && [ "$(id -u)" = 0 ]; }
+
+# install PACKAGE... says so, and installs what is missing.
+install() {
+  local p missing=()
+  for p in "$@"; do
+    [ "$(dpkg-query -W -f '${db:Status-Status}' "$p" 2> /dev/null)" = installed ] || missing+=("$p")
+  done
+  [ ${#missing[@]} -gt 0 ] || return 0
+  say "installing ${missing[*]} (apt-get install)"
+  run apt-get update -q > "$tmp/apt" 2>&1 &&
+    run env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "${missing[@]}" >> "$tmp/apt" 2>&1 || {
+    tail -n 15 "$tmp/apt" >&2
+    die "${missing[*]} could not be installed" "apt-get install ${missing[*]}"
+  }
+}
+
+# need_go makes sure of Go and builds the faultlab command. go run would not do:
+# it turns every exit code but 0 into 1.
+need_go() {
+  have go || [ ! -x /usr/local/go/bin/go ] || PATH=$PATH:/usr/local/go/bin
+  have go || die "Go is not installed" "install Go $(sed -n 's/^go //p' go.mod) or newer, see https://go.dev/doc/install"
+  say "building the command: go build ./cmd/faultlab"
+  run go build -o "$tmp/faultlab" ./cmd/faultlab
+}
+
+# need_engine makes sure that a Docker Engine answers. Where there is none, and
+# this is Debian or alike and we are root, it installs and starts one.
+need_engine() {
+  answers && return
+  if [ -n "${DOCKER_HOST:-}" ] || ! debian_root; then
+    cat "$tmp/engine" >&2
+    exit 2
+  fi
+  have dockerd || say "no Docker Engine is installed here; it comes from Debian's docker.io"
+  install docker.io ca-certificates
+  if ! answers && [ -d /run/systemd/system ]; then
+    say "starting the Docker Engine (systemctl start docker)"
+    systemctl start docker || true
+  elif ! answers; then
+    say "starting the Docker Engine (dockerd in the background; it goes on after this script; log: /var/log/dockerd.log)"
+    setsid dockerd > /var/log/dockerd.log 2>&1 < /dev/null &
+  fi
+  local n
+  for n in $(seq 60); do
+    answers && return
+    sleep 1
+  done
+  [ ! -f /var/log/dockerd.log ] || tail -n 5 /var/log/dockerd.log >&2
+  die "the Docker Engine was started and does not answer" "see /var/log/dockerd.log or journalctl -u docker"
+}
+
+answers() { "$tmp/faultlab" ps > /dev/null 2> "$tmp/engine"; }
+
+# need_base makes sure of one of the two ways to the base image.
+need_base() {
+  [ "${FAULTLAB_BASE:-}" != registry ] || return 0
+  have mmdebstrap && return
+  if have docker; then
+    docker image inspect debian:trixie-slim > /dev/null 2>&1 && return
+    say "asking a registry for debian:trixie-slim (docker pull)"
+    run timeout 180 docker pull -q debian:trixie-slim > /dev/null 2>&1 && return
+  fi
+  # Elsewhere faultlab itself says what is missing, if it is.
+  debian_root || return 0
+  say "mmdebstrap makes the base image without a registry"
+  install mmdebstrap
+}
