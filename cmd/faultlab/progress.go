@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"sync/atomic"
 
 	"github.com/vbauerster/mpb/v8"
 	"github.com/vbauerster/mpb/v8/decor"
@@ -18,7 +19,7 @@ type shower struct {
 	bars  *mpb.Progress
 	phase string
 	bar   *mpb.Bar
-	text  string
+	text  *atomic.Value // of the bar that runs; each bar keeps its own
 	last  string
 }
 
@@ -40,12 +41,13 @@ func (s *shower) show(p control.Progress) {
 	}
 	if p.Phase != s.phase {
 		s.finish()
-		s.phase, s.text = p.Phase, ""
+		text := &atomic.Value{}
+		s.phase, s.text = p.Phase, text
 		s.bar = s.bars.New(0, mpb.BarStyle().Rbound("|").Lbound("|").Filler("█").Tip("█").Padding("·"),
 			mpb.PrependDecorators(decor.Name(fmt.Sprintf("%-11s", p.Phase))),
-			mpb.AppendDecorators(decor.Elapsed(decor.ET_STYLE_MMSS, decor.WC{W: 6}), decor.Any(func(decor.Statistics) string { return "  " + s.text })))
+			mpb.AppendDecorators(decor.Elapsed(decor.ET_STYLE_MMSS, decor.WC{W: 6}), decor.Any(func(decor.Statistics) string { return fmt.Sprint("  ", text.Load()) })))
 	}
-	s.text = p.Text
+	s.text.Store(p.Text)
 	s.bar.SetTotal(int64(max(p.Of, 1)), false)
 	s.bar.SetCurrent(int64(p.Done))
 }
