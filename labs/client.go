@@ -42,7 +42,7 @@ func (l *Lab) ready(ctx context.Context) error {
 		}
 		select {
 		case <-ctx.Done():
-			return refuse(fmt.Sprintf("lab %s does not answer", l.ID), "docker logs " + control.Name(l.ID, control.RoleControl) + " says why; faultlab stop " + l.ID + " removes it")
+			return refuse(fmt.Sprintf("lab %s does not answer", l.ID), "docker logs "+control.Name(l.ID, control.RoleControl)+" says why; faultlab stop "+l.ID+" removes it")
 		case <-time.After(100 * time.Millisecond):
 		}
 	}
@@ -101,7 +101,7 @@ func (l *Lab) stream(ctx context.Context, path string, say func(control.Progress
 		case ctx.Err() != nil:
 			return p, ctx.Err()
 		case errors.Is(err, io.EOF):
-			return p, refuse(fmt.Sprintf("lab %s broke off", l.ID), "docker logs " + control.Name(l.ID, control.RoleControl) + " may say why")
+			return p, refuse(fmt.Sprintf("lab %s broke off", l.ID), "docker logs "+control.Name(l.ID, control.RoleControl)+" may say why")
 		case err != nil:
 			return p, fmt.Errorf("listen to lab %s: %w", l.ID, err)
 		case p.Error != "":

@@ -103,7 +103,7 @@ func Find(ctx context.Context, e *engine.Engine, id string) (*Lab, error) {
 		case 1:
 			id = ids[0]
 		default:
-			return nil, refuse(fmt.Sprintf("%d labs are running", len(ids)), "say which with --id: " + strings.Join(ids, ", "))
+			return nil, refuse(fmt.Sprintf("%d labs are running", len(ids)), "say which with --id: "+strings.Join(ids, ", "))
 		}
 	}
 	c, err := e.Inspect(ctx, control.Name(id, control.RoleControl))

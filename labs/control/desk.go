@@ -166,6 +166,12 @@ func (c *Control) escalate(e Escalation) (string, error) {
 			return x.Reply, nil
 		}
 	}
+	c.keep.set(func(s *State) {
+		if s.Misled == nil {
+			s.Misled = map[string]int{}
+		}
+		s.Misled[e.Team]++
+	})
 	reply := fmt.Sprintf("%s team: we have looked at %q and find nothing of ours that is wrong. Not ours; page us again with what points to us.", e.Team, e.About)
 	c.line.add(Event{Actor: e.Team, Kind: "reply", Text: reply})
 	return reply, nil

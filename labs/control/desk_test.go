@@ -214,10 +214,12 @@ func TestMitigationComesAfterAChange(t *testing.T) {
 	if !c.keep.get().MitigateAt.IsZero() {
 		t.Error("mitigated by a change that users were well before")
 	}
-	c.keep.set(func(s *State) { s.FirstChange = now.Add(-20 * time.Second) })
+	c.keep.set(func(s *State) {
+		s.FirstChange, s.HurtAt = now.Add(-c.pace.Hold-3*time.Second), now.Add(-c.pace.Hold-5*time.Second)
+	})
 	c.mitigated()
 	if c.keep.get().MitigateAt.IsZero() {
-		t.Error("not mitigated, though users were well for 15 s after the change")
+		t.Error("not mitigated, though users were well for long enough after the change")
 	}
 }
 

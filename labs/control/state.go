@@ -32,10 +32,11 @@ type State struct {
 	MitigateAt  time.Time `json:"mitigate_at,omitzero"`  // users well again after a change, and they stayed so
 	FixedAt     time.Time `json:"fixed_at,omitzero"`     // the grading that proved the fix was asked for
 
-	Told         []string `json:"told"`          // teams that were told the right facts
-	Mended       bool     `json:"mended"`        // a team took the injected fault away
-	InjectorLost string   `json:"injector_lost"` // why the injection broke off, if it did
-	Revealed     bool     `json:"revealed"`      // the answer has been shown
+	Told         []string       `json:"told"`          // teams that were told the right facts
+	Misled       map[string]int `json:"misled"`        // how often each team was paged about what was in order
+	Mended       bool           `json:"mended"`        // a team took the injected fault away
+	InjectorLost string         `json:"injector_lost"` // why the injection broke off, if it did
+	Revealed     bool           `json:"revealed"`      // the answer has been shown
 
 	Inventory grade.Inventory  `json:"inventory"`
 	Diagnosis *grade.Diagnosis `json:"diagnosis,omitempty"`

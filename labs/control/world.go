@@ -186,12 +186,13 @@ func (w world) Injector() (bool, string) {
 	return true, "in force"
 }
 
-// Told says whether a team was told the right facts.
+// misled is how often a team may be paged about what is in order before a right
+// page counts as a guess.
+const misled = 1
+
+// Told says whether a team was told the right facts, by insight: whoever pages it
+// about one thing after another will hit the right one.
 func (w world) Told(team string) bool {
-	for _, t := range w.keep.get().Told {
-		if t == team {
-			return true
-		}
-	}
-	return false
+	st := w.keep.get()
+	return slices.Contains(st.Told, team) && st.Misled[team] <= misled
 }

@@ -73,15 +73,27 @@ func enough(c catalog.Check, before map[string][]engine.Container, samples map[s
 	return nil
 }
 
-// grow adds up the growth of all containers in the soak's second half (the first
-// fills caches and the collector's head room) and holds their peaks against the
-// limits they had in the beginning. rate is the users' requests a second.
-func (s *soaking) grow(samples map[string][]point, inv Inventory, rate float64) {
+// grow finds the service that grows most per request: the growth of all its
+// containers in the soak's second half (the first fills caches and the
+// collector's head room) by the requests a second that it answered itself, so
+// that a leak is not thinned by leading requests past it. Where those are not
+// known, the users' requests a second stand in. Peaks are held against the limits
+// that containers had in the beginning.
+func (s *soaking) grow(samples map[string][]point, inv Inventory, answered map[string]float64, users float64) {
+	total := map[string]float64{}
 	for _, pts := range samples {
-		if rate > 0 {
-			half := pts[len(pts)/2:]
-			s.growth += max(0, slope(half)) / rate / 1024
+		total[pts[0].service] += max(0, slope(pts[len(pts)/2:]))
+	}
+	for name, bytes := range total {
+		rate := users
+		if answered[name] > 0 {
+			rate = min(answered[name], users)
 		}
+		if rate > 0 {
+			s.growth = max(s.growth, bytes/rate/1024)
+		}
+	}
+	for _, pts := range samples {
 		peak := 0.0
 		for _, p := range pts {
 			peak = max(peak, p.bytes)

@@ -158,7 +158,7 @@ func (r *Runner) owner(_ context.Context, c catalog.Check) Result {
 	ok := r.World.Told(c.Team)
 	res := Result{Measured: "the team that can mend it was told", Limit: "the right team is told, with the right facts", Verdict: verdict(!ok)}
 	if !ok {
-		res.Measured = "nobody who can mend the cause has been told of it"
+		res.Measured = "nobody who can mend the cause has been told of it, or only after guesses about what was in order"
 	}
 	return res
 }

@@ -23,7 +23,7 @@ const fairShare = .2
 type soaking struct {
 	err      error
 	deaths   []string // containers that ended meanwhile, with the reason
-	growth   float64  // KiB per user's request, over the second half
+	growth   float64  // KiB per request, of the service that grows most, over the second half
 	over     []string // containers beyond nine tenths of their original limit
 	idle     []string // services that answered less than their share
 	requests int
@@ -107,10 +107,15 @@ func (r *Runner) soakNow(ctx context.Context, c catalog.Check) {
 		}
 	}
 	slices.Sort(s.deaths)
-	s.grow(samples, inv, float64(w.Sent)/float64(max(1, w.Seconds)))
+	var answered map[string]float64
 	if len(s.deaths) == 0 {
-		s.idle, s.err = r.idle(ctx, c, handled, w)
+		answered, s.err = r.answered(ctx, c, handled)
+		s.idle = idle(answered, w)
 	}
+	for name := range answered {
+		answered[name] /= lasted.Seconds()
+	}
+	s.grow(samples, inv, answered, float64(w.Sent)/float64(max(1, w.Seconds)))
 	if len(s.wrong()) > 0 {
 		s.err = nil // red already, whatever could not be measured besides
 		return
@@ -151,19 +156,29 @@ func sound(c catalog.Check, w sli.Window, usual float64) error {
 	return nil
 }
 
-// idle names the services that answered less than their share since the counts.
-func (r *Runner) idle(ctx context.Context, c catalog.Check, since map[string]float64, w sli.Window) ([]string, error) {
+// answered is how many requests each of the check's services answered since the counts.
+func (r *Runner) answered(ctx context.Context, c catalog.Check, since map[string]float64) (map[string]float64, error) {
 	now, err := r.World.Handled(ctx, c.Services)
 	if err != nil {
 		return nil, err
 	}
+	out := map[string]float64{}
+	for _, name := range c.Services {
+		out[name] = now[name] - since[name]
+	}
+	return out, nil
+}
+
+// idle names the services that answered less than their share of a window.
+func idle(answered map[string]float64, w sli.Window) []string {
 	var out []string
-	for _, name := range slices.Compact(slices.Sorted(slices.Values(c.Services))) {
-		if n := now[name] - since[name]; n < fairShare*float64(w.OK) {
+	for name, n := range answered {
+		if n < fairShare*float64(w.OK) {
 			out = append(out, fmt.Sprintf("%s answered %.0f of %d requests: it is hardly in use", name, n, w.OK))
 		}
 	}
-	return out, nil
+	slices.Sort(out)
+	return out
 }
 
 // ended names the containers of a service that died, were restarted or vanished.

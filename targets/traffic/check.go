@@ -21,6 +21,9 @@ type answer struct {
 	Products []item `json:"products"`
 }
 
+// homeProducts is how many products users are promised on the home page.
+const homeProducts = 10
+
 // checkBody says whether a page is what the request asked for.
 func checkBody(r Request, body []byte) error {
 	var a answer
@@ -38,6 +41,9 @@ func checkBody(r Request, body []byte) error {
 	}
 	if len(a.Products) == 0 {
 		return errors.New("page has no products")
+	}
+	if r.Route == Home && len(a.Products) < homeProducts {
+		return fmt.Errorf("home has %d products; want %d", len(a.Products), homeProducts)
 	}
 	if a.Query != r.Query {
 		return fmt.Errorf("page is about %q; asked for %q", a.Query, r.Query)
