@@ -1,6 +1,9 @@
 package traffic
 
-import "testing"
+import (
+	"strings"
+	"testing"
+)
 
 func TestCheckBody(t *testing.T) {
 	home, search, product := Request{Route: Home}, Request{Route: Search, Query: "oak lamp"}, Request{Route: Product, ProductID: 7}
@@ -10,7 +13,8 @@ func TestCheckBody(t *testing.T) {
 		body string
 		ok   bool
 	}{
-		{"home", home, `{"products":[{"id":1,"name":"A","price_cents":5}]}`, true},
+		{"home", home, homePage(10), true},
+		{"home cut down", home, homePage(1), false},
 		{"home without products", home, `{"products":[]}`, false},
 		{"home of an empty object", home, `{}`, false},
 		{"home that is a search", home, `{"query":"x","products":[{"id":1,"name":"A","price_cents":5}]}`, false},
@@ -49,4 +53,10 @@ func FuzzCheckBody(f *testing.F) {
 			}
 		}
 	})
+}
+
+// homePage is a home page of n products.
+func homePage(n int) string {
+	one := `,{"id":1,"name":"A","price_cents":5}`
+	return `{"products":[` + strings.Repeat(one, n)[1:] + `]}`
 }

@@ -64,6 +64,9 @@ func page(r *http.Request) string {
 	if id != r.URL.Path {
 		return fmt.Sprintf(`{"product":{"id":%s,"name":"A","price_cents":5}}`, id)
 	}
+	if query == "" {
+		return homePage(homeProducts)
+	}
 	return fmt.Sprintf(`{"query":%q,"products":[{"id":1,"name":%q,"price_cents":5}]}`, query, "Tall "+query)
 }
 
