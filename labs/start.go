@@ -89,7 +89,7 @@ func (o StartOptions) settle() (control.Config, *catalog.Lab, error) {
 	if cfg.Seed == 0 {
 		var b [8]byte
 		rand.Read(b[:])
-		// Scripts read seeds as JSON numbers: 53 bits are exact there.
+		// Short enough to say aloud, and far from the 53 bits that JSON numbers hold.
 		cfg.Seed = binary.LittleEndian.Uint64(b[:])>>43 + 1
 	}
 	if cfg.Pace == "" {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"faultlab/faults/engine"
+	"faultlab/labs/endpoint"
 	"faultlab/labs/sli"
 	"faultlab/targets/traffic"
 )
@@ -117,7 +118,12 @@ func (c *Control) mitigated() {
 func (c *Control) watchContainers(ctx context.Context) {
 	for ev := range c.eng.Events(ctx, label(c.cfg.ID)) {
 		switch {
-		case ev.Labels["faultlab.role"] != RoleShop:
+		case ev.Labels[endpoint.LabelRole] == RoleTraffic && ev.Action == "start" && c.keep.get().Phase == "running":
+			// Users that were restarted have not been told how often to ask.
+			if err := c.setRate(ctx, 1); err != nil && ctx.Err() == nil {
+				c.log.Warn("restarted traffic is silent", "err", err)
+			}
+		case ev.Labels[endpoint.LabelRole] != RoleShop:
 		case ev.Action == "oom":
 			c.line.add(Event{At: ev.Time, Actor: "system", Kind: "container", Text: ev.Name + " ran out of memory"})
 		case ev.Action == "die":

@@ -17,12 +17,6 @@ import (
 // Suite is the Debian release that the base image is made of.
 const Suite = "trixie"
 
-// DefaultMirror and DefaultSecurity are the archives used when none are named.
-const (
-	DefaultMirror   = "http://deb.debian.org/debian"
-	DefaultSecurity = "http://deb.debian.org/debian-security"
-)
-
 // packages is the one list behind both ways to the base image. Recommended
 // packages are not followed: what is wanted is named.
 var packages = []string{
@@ -124,18 +118,17 @@ var inclusions = []string{
 func Packages() []string { return append([]string(nil), packages...) }
 
 // Bootstrap describes one run of mmdebstrap, the way to the base image where
-// no registry answers. The zero value uses the default archives.
+// no registry answers. The zero value uses the archives that mmdebstrap takes by
+// itself for the suite, with its updates and security fixes.
 type Bootstrap struct {
-	Mode     string // mmdebstrap's --mode; default "auto"
-	Mirror   string // Debian archive; default DefaultMirror
-	Security string // security archive; default DefaultSecurity; "none" leaves it out
+	Mode   string // mmdebstrap's --mode; default "auto"
+	Mirror string // a Debian archive to use instead, without a security archive
 }
 
 // Args returns the arguments of mmdebstrap that write the base image as a tar
 // stream to standard output, ready for an image import. The tool's messages go
 // to standard error.
 func (b Bootstrap) Args() []string {
-	mirror := or(b.Mirror, DefaultMirror)
 	args := []string{
 		"--mode=" + or(b.Mode, "auto"),
 		"--variant=minbase",
@@ -154,11 +147,9 @@ func (b Bootstrap) Args() []string {
 		// copies of the building machine's; an engine mounts its own over them
 		`--customize-hook=for f in hostname hosts resolv.conf; do rm -f "$1/etc/$f"; : > "$1/etc/$f"; done`,
 		Suite, "-",
-		fmt.Sprintf("deb %s %s main", mirror, Suite),
-		fmt.Sprintf("deb %s %s-updates main", mirror, Suite),
 	)
-	if security := or(b.Security, DefaultSecurity); security != "none" {
-		args = append(args, fmt.Sprintf("deb %s %s-security main", security, Suite))
+	if b.Mirror != "" {
+		args = append(args, fmt.Sprintf("deb %s %s main", b.Mirror, Suite))
 	}
 	return args
 }

@@ -44,9 +44,8 @@ func TestBootstrapArgs(t *testing.T) {
 		want []string
 		not  string
 	}{
-		{"defaults", Bootstrap{}, []string{"--mode=auto", "deb " + DefaultMirror + " trixie main", "deb " + DefaultSecurity + " trixie-security main"}, ""},
-		{"mirror", Bootstrap{Mode: "root", Mirror: "http://m.example/debian"}, []string{"--mode=root", "deb http://m.example/debian trixie-updates main"}, "deb " + DefaultMirror + " trixie main"},
-		{"no security", Bootstrap{Security: "none"}, nil, "deb none trixie-security main"},
+		{"defaults", Bootstrap{}, []string{"--mode=auto", Suite, "-"}, "--mode=root"},
+		{"mirror", Bootstrap{Mode: "root", Mirror: "http://m.example/debian"}, []string{"--mode=root", "deb http://m.example/debian trixie main"}, "--mode=auto"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			args := tt.b.Args()

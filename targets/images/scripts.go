@@ -26,7 +26,6 @@ rm -f /etc/apt/apt.conf.d/docker-* /etc/apt/apt.conf.d/99mmdebstrap /usr/sbin/po
 rm -rf /var/lib/dpkg/*-old /var/cache/debconf/* /var/lib/systemd/* /etc/machine-id /etc/.pwd.lock
 rm -f /etc/passwd- /etc/group- /etc/shadow- /etc/gshadow- /etc/subuid- /etc/subgid-
 rm -rf /etc/apt/sources.list /etc/apt/sources.list.d/*
-printf "Types: deb\nURIs: ` + DefaultMirror + `\nSuites: ` + Suite + ` ` + Suite + `-updates\nComponents: main\nSigned-By: /usr/share/keyrings/debian-archive-keyring.gpg\n" > /etc/apt/sources.list.d/debian.sources
 ldconfig`
 
 // finish runs after the packages are configured. It also applies the
