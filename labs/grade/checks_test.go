@@ -72,7 +72,7 @@ func TestChecks(t *testing.T) {
 		{"traffic dead", "slo", later(time.Second, func(w *fake) { w.silent.Store(true) }), grade.Unknown, "stopped reporting"},
 		{"seconds missing", "slo", func(w *fake) {
 			from := time.Now().Unix()
-			w.dead = func(t int64) bool { return t > from && t < from+3 }
+			w.dead = func(t int64) bool { return t > from+4 && t < from+7 }
 		}, grade.Unknown, "seconds"},
 		{"nobody gets an answer any more", "slo", bend(func(_ int64, s *traffic.Second) {
 			for i := range s.Segments {

@@ -84,7 +84,7 @@ type Pace struct {
 // Paces by name.
 var Paces = map[string]Pace{
 	"real": {Window: 60 * time.Second, Requests: 600, Recover: 15 * time.Second, Calm: 8 * time.Second, Hold: 60 * time.Second},
-	"fast": {Window: 15 * time.Second, Requests: 600, Recover: 12 * time.Second, Calm: 6 * time.Second, Hold: 25 * time.Second},
+	"fast": {Window: 15 * time.Second, Requests: 600, Recover: 12 * time.Second, Calm: 8 * time.Second, Hold: 25 * time.Second},
 }
 
 // Runner runs the checks of one lab.

@@ -39,21 +39,25 @@ func Suffering(w func(sli.Filter) sli.Window, s catalog.SLO) []string {
 	return out
 }
 
+// patience is how long users wait for an answer: what was under way when grading
+// began has ended after it.
+const patience = 3 * time.Second
+
 // slo is V1: a window of the hidden traffic after grading began. A roll-out that is
-// just over costs a few requests; so the window opens when no request has failed for
+// just over costs a few requests; so the window opens when users have been well for
 // two seconds, or when that has been waited for long enough.
 func (r *Runner) slo(ctx context.Context, c catalog.Check) Result {
-	from := r.since
-	for from.Sub(r.since) < r.Pace.Calm && ctx.Err() == nil {
-		if w := r.World.Window(from.Add(-2*time.Second), from, sli.Filter{}); w.N > 0 && w.OK == w.N {
-			break
-		}
-		if err := r.World.WaitUntil(ctx, from.Add(time.Second)); err != nil {
+	from := r.since.Add(patience)
+	for {
+		if err := r.World.WaitUntil(ctx, from); err != nil {
 			return unknown(fmt.Errorf("traffic stopped reporting: %w", err))
+		}
+		w := r.World.Window(from.Add(-2*time.Second), from, sli.Filter{})
+		if from.Sub(r.since) >= r.Pace.Calm || w.OK == w.N && len(Limit(c.SLO).Breaches(w)) == 0 {
+			return r.observe(ctx, c, from, r.Pace.Window)
 		}
 		from = from.Add(time.Second)
 	}
-	return r.observe(ctx, c, from, r.Pace.Window)
 }
 
 // observe waits for a window that opens at from and lasts at least so long, and
