@@ -95,7 +95,6 @@ type Runner struct {
 	Progress func(string) // nil: none
 
 	since time.Time           // when grading began
-	usual float64             // requests a second that traffic was asked for then
 	first *tally              // of requests served then, for labs that count attempts
 	soaks map[string]*soaking // by check, shared by the restart and the soak checks
 }
@@ -121,7 +120,6 @@ func Makes(kind string) bool { return kinds[kind] != nil && slices.Contains(orde
 // and gives the results in the lab's order.
 func (r *Runner) Run(ctx context.Context) []Result {
 	r.since = time.Now()
-	r.usual = r.asked(r.World.Now().Add(-5*time.Second), r.World.Now())
 	r.soaks, r.first = map[string]*soaking{}, nil
 	for _, c := range r.Lab.Checks {
 		if c.Kind == "tolerance" {
