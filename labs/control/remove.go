@@ -16,7 +16,7 @@ import (
 // and joins them. keep is the id of a container to leave (the one that runs this),
 // or "". done, if given, is called with what was removed.
 func Remove(ctx context.Context, e *engine.Engine, id, keep string, done func(string)) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 3*time.Minute)
 	defer cancel()
 	say := func(format string, a ...any) {
 		if done != nil {

@@ -39,7 +39,7 @@ type Ready struct {
 }
 
 // baseline is how long users must be well before the system is broken.
-var baseline = map[string]time.Duration{"real": 5 * time.Second, "fast": 3 * time.Second}
+var baseline = map[string]time.Duration{"real": 5 * time.Second, "fast": 2 * time.Second}
 
 // hurtWithin is how long users may take to suffer after breaking.
 var hurtWithin = map[string]time.Duration{"real": 45 * time.Second, "fast": 45 * time.Second}

@@ -96,7 +96,7 @@ func TestCompose(t *testing.T) {
 	for name, s := range c.Services {
 		want := memory[name]
 		if want == "" {
-			want = "48m"
+			want = "44m"
 		}
 		if s.Memory != want || s.MemorySwap != s.Memory {
 			t.Errorf("%s: memory %s, with swap %s; want %s for both", name, s.Memory, s.MemorySwap, want)
