@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/netip"
+	"slices"
 	"strings"
 	"time"
 
@@ -142,6 +143,11 @@ func (c *Control) resume(ctx context.Context) error {
 		// say that it cannot be graded any more.
 		if _, err := c.uplinks.lay(ctx, *step.Fault, false, c.injectorLost); err != nil {
 			c.injectorLost("it could not be laid again after a restart of control: " + err.Error())
+		}
+	}
+	for _, x := range c.lab.Escalations {
+		if slices.Contains(st.Told, x.Team) {
+			c.mendLater(x)
 		}
 	}
 	return nil
