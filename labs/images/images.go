@@ -63,7 +63,7 @@ func Ensure(ctx context.Context, e *engine.Engine, say Say) (Set, error) {
 	}
 	defer unlock()
 	set, err := ensure(ctx, e, info.Arch, say)
-	if err != nil && strings.Contains(err.Error(), "no space left") {
+	if err != nil && strings.Contains(strings.ToLower(err.Error()), "no space left") {
 		return Set{}, &Problem{Err: err, Remedy: fmt.Sprintf("free about 2 GB on the engine's disk (%s) and in %s; docker system df shows what takes it", info.RootDir, os.TempDir())}
 	}
 	return set, err
