@@ -282,11 +282,11 @@ func (c *Control) untilHurt(ctx context.Context, broken time.Time) error {
 	}
 }
 
-// plain tells whether a window shows more than a few unlucky requests: ten that
+// plain tells whether a window shows more than a few unlucky requests: five that
 // failed, or five seconds of slow ones.
 func (c *Control) plain(from, to time.Time) bool {
 	w := c.rec.Window(from, to, sli.Filter{})
-	return w.N-w.OK >= 10 || to.Sub(from) >= 5*time.Second
+	return w.N-w.OK >= 5 || to.Sub(from) >= 5*time.Second
 }
 
 // deployBlip is how long users may notice that containers were replaced.

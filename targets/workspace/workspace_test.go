@@ -85,7 +85,7 @@ func TestCompose(t *testing.T) {
 	if err := yaml.Unmarshal([]byte(files(t)["compose.yaml"]), &c); err != nil {
 		t.Fatal(err)
 	}
-	memory := map[string]string{"edge": "64m", "db": "160m", "dns": "16m"}
+	memory := map[string]string{"edge": "64m", "db": "160m", "dns": "16m", "catalog-a": "48m", "catalog-b": "48m"}
 	place := map[string]string{
 		"edge": "us-a", "web-us-a": "us-a", "web-us-b": "us-b", "web-eu": "eu-a", "web-ap": "ap-a",
 		"catalog-a": "us-a", "catalog-b": "us-b", "db": "us-a", "dns": "us-a",
@@ -96,7 +96,7 @@ func TestCompose(t *testing.T) {
 	for name, s := range c.Services {
 		want := memory[name]
 		if want == "" {
-			want = "44m"
+			want = "40m"
 		}
 		if s.Memory != want || s.MemorySwap != s.Memory {
 			t.Errorf("%s: memory %s, with swap %s; want %s for both", name, s.Memory, s.MemorySwap, want)
