@@ -100,7 +100,7 @@ func (l *Lab) stream(ctx context.Context, path string, say func(control.Progress
 		switch {
 		case ctx.Err() != nil:
 			return p, ctx.Err()
-		case errors.Is(err, io.EOF):
+		case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 			return p, refuse(fmt.Sprintf("lab %s broke off", l.ID), "docker logs "+control.Name(l.ID, control.RoleControl)+" may say why")
 		case err != nil:
 			return p, fmt.Errorf("listen to lab %s: %w", l.ID, err)
