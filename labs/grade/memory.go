@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"sync"
 	"strings"
 	"time"
 
@@ -34,18 +35,26 @@ func (r *Runner) sample(ctx context.Context, c catalog.Check) (map[string][]poin
 		if err != nil {
 			return nil, 0, err
 		}
+		// At the same time: one reading may take the engine most of a second.
+		var mu sync.Mutex
+		var wg sync.WaitGroup
 		for name, cs := range services {
 			if !slices.Contains(c.Services, name) && inv.Knows(name) {
 				continue
 			}
 			for _, ct := range cs {
-				u, err := r.World.Usage(ctx, ct.ID)
-				if err != nil {
-					continue // not running at this moment; ended() and enough() tell
-				}
-				out[ct.ID] = append(out[ct.ID], point{name, time.Since(began), float64(u.MemoryBytes)})
+				wg.Go(func() {
+					u, err := r.World.Usage(ctx, ct.ID)
+					if err != nil {
+						return // not running at this moment; ended() and enough() tell
+					}
+					mu.Lock()
+					defer mu.Unlock()
+					out[ct.ID] = append(out[ct.ID], point{name, time.Since(began), float64(u.MemoryBytes)})
+				})
 			}
 		}
+		wg.Wait()
 		select {
 		case <-ctx.Done():
 			return nil, 0, ctx.Err()
