@@ -118,7 +118,6 @@ type Check struct {
 	Lasting  time.Duration `yaml:"lasting"`   // how long the measurement runs at fast pace
 	SlopeKiB float64       `yaml:"slope_kib"` // growth of memory per request, KiB, at most
 	Attempts float64       `yaml:"attempts"`  // requests that reach the services per request of a user, at most
-	Places   []string      `yaml:"places"`
 	Fault    *Fault        `yaml:"fault"`
 	Team     string        `yaml:"team"`
 }
