@@ -4,12 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
 	"faultlab/faults/engine"
-	"faultlab/labs/catalog"
 	"faultlab/labs/endpoint"
 	"faultlab/labs/grade"
 	"faultlab/labs/sli"
@@ -40,9 +38,6 @@ type Ready struct {
 
 // baseline is how long users must be well before the system is broken.
 var baseline = map[string]time.Duration{"real": 5 * time.Second, "fast": 2 * time.Second}
-
-// hurtWithin is how long users may take to suffer after breaking.
-var hurtWithin = map[string]time.Duration{"real": 45 * time.Second, "fast": 45 * time.Second}
 
 // start brings the shop up, makes sure it is healthy, breaks it, and waits until
 // users suffer; then the pager speaks.
@@ -223,74 +218,6 @@ func (c *Control) baseline(ctx context.Context, say func(Progress)) error {
 func (c *Control) suffering(from, to time.Time) []string {
 	return grade.Suffering(func(f sli.Filter) sli.Window { return c.rec.Window(from, to, f) }, c.lab.Users)
 }
-
-// breakIt takes the lab's steps and waits until users suffer.
-func (c *Control) breakIt(ctx context.Context, say func(Progress)) error {
-	say(Progress{Phase: "break", Of: 2, Text: "the incident begins"})
-	for _, step := range c.lab.Break {
-		if err := c.take(ctx, step); err != nil {
-			return fmt.Errorf("break the system: %w", err)
-		}
-	}
-	broken := time.Now()
-	if err := c.keep.set(func(s *State) { s.BrokenAt = broken }); err != nil {
-		return err
-	}
-	say(Progress{Phase: "break", Done: 1, Of: 2, Text: "waiting until users notice"})
-	if err := c.untilHurt(ctx, broken); err != nil {
-		return err
-	}
-	err := c.keep.set(func(s *State) { s.Phase, s.HurtAt, s.PagedAt = "running", c.now(), time.Now() })
-	if err != nil {
-		return err
-	}
-	c.line.add(Event{Actor: "pager", Kind: "page", Text: firstLine(c.lab.Brief)})
-	say(Progress{Phase: "break", Done: 2, Of: 2, Text: "the pager has gone off"})
-	return nil
-}
-
-// untilHurt waits until users suffer. Replacing containers costs a few requests
-// by itself; that is not the incident, so after a deploy users must first have
-// been well again for two seconds, or have suffered for longer than any deploy.
-func (c *Control) untilHurt(ctx context.Context, broken time.Time) error {
-	settled := !slices.ContainsFunc(c.lab.Break, func(s catalog.Step) bool { return s.Deploy != nil })
-	from := broken
-	for {
-		if err := c.waitUntil(ctx, c.now().Add(time.Second)); err != nil {
-			return err
-		}
-		now := c.now()
-		if !settled {
-			calm := now.Sub(broken) >= 3*time.Second && len(c.suffering(now.Add(-2*time.Second), now)) == 0
-			if !calm && now.Sub(broken) < deployBlip {
-				continue
-			}
-			settled, from = true, now
-			continue
-		}
-		if late := now.Add(-5 * time.Second); late.After(from) {
-			from = late
-		}
-		if bad := c.suffering(from, now); len(bad) > 0 && c.plain(from, now) {
-			c.line.add(Event{Actor: "system", Kind: "break", Secret: true,
-				Text: fmt.Sprintf("users suffer %.0f s after breaking: %s", now.Sub(broken).Seconds(), strings.Join(bad, ", "))})
-			return nil
-		}
-		if limit := hurtWithin[c.cfg.Pace]; now.Sub(broken) > limit {
-			return fmt.Errorf("users did not suffer within %v of breaking; this lab is of no use", limit)
-		}
-	}
-}
-
-// plain tells whether a window shows more than a few unlucky requests: five that
-// failed, or five seconds of slow ones.
-func (c *Control) plain(from, to time.Time) bool {
-	w := c.rec.Window(from, to, sli.Filter{})
-	return w.N-w.OK >= 5 || to.Sub(from) >= 5*time.Second
-}
-
-// deployBlip is how long users may notice that containers were replaced.
-const deployBlip = 12 * time.Second
 
 // probes are addresses in the shop's network that answer as long as the shop
 // runs; the agent measures its effects against them.

@@ -43,8 +43,18 @@ const placeLabel = "place"
 func (u *uplinks) start(ctx context.Context) error {
 	u.mu.Lock()
 	defer u.mu.Unlock()
+	return u.up(ctx)
+}
+
+// up is start for a caller that holds the lock.
+func (u *uplinks) up(ctx context.Context) error {
 	if u.agent != nil {
-		return nil
+		select {
+		case <-u.agent.Done():
+			u.ended()
+		default:
+			return nil
+		}
 	}
 	if err := u.c.eng.Remove(ctx, Name(u.c.cfg.ID, RoleAgent)); err != nil {
 		return err
@@ -58,19 +68,21 @@ func (u *uplinks) start(ctx context.Context) error {
 	return nil
 }
 
-// watch ends every fault on the record when the agent dies: its effects are gone
-// with it.
+// watch waits for the agent's end.
 func (u *uplinks) watch(a *agent.Agent) {
 	<-a.Done()
 	u.mu.Lock()
-	if u.agent != a {
-		u.mu.Unlock()
-		return
+	defer u.mu.Unlock()
+	if u.agent == a {
+		u.ended()
 	}
-	u.agent = nil
+}
+
+// ended puts the end of every fault on the record when the agent has died: its
+// effects are gone with it. The caller holds the lock.
+func (u *uplinks) ended() {
 	gone := u.laid
-	u.laid = nil
-	u.mu.Unlock()
+	u.agent, u.laid = nil, nil
 	for _, l := range gone {
 		l.lost("the injector ended")
 	}
@@ -83,12 +95,12 @@ func (u *uplinks) lay(ctx context.Context, spec catalog.Fault, test bool, lost f
 	if err != nil {
 		return nil, err
 	}
-	if err := u.start(ctx); err != nil {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if err := u.up(ctx); err != nil {
 		return nil, err
 	}
 	l := &laid{spec: spec, fault: f, on: map[string]*agent.Injection{}, test: test, lost: lost}
-	u.mu.Lock()
-	defer u.mu.Unlock()
 	cs, err := u.there(ctx, spec.Uplink)
 	if err != nil {
 		return nil, err

@@ -33,6 +33,8 @@ func (w world) Window(from, to time.Time, f sli.Filter) sli.Window { return w.re
 
 func (w world) WaitUntil(ctx context.Context, t time.Time) error { return w.waitUntil(ctx, t) }
 
+func (w world) NormalRate() float64 { return normalRate }
+
 func (w world) SetRate(ctx context.Context, factor float64) error { return w.setRate(ctx, factor) }
 
 func (w world) Services(ctx context.Context) (map[string][]engine.Container, error) {

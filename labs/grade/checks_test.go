@@ -225,26 +225,6 @@ func TestChecks(t *testing.T) {
 	}
 }
 
-// A change during the grading does not slip past the first look at the shape.
-func TestShapeIsLookedAtTwice(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		w := newFake()
-		w.recreate = func([]string) error {
-			w.change(func(s map[string][]engine.Container) {
-				for name := range s {
-					s[name] = []engine.Container{w.container(name)}
-				}
-				s["app"][0].MemoryLimit = 512 << 20
-			})
-			return nil
-		}
-		got := run(t.Context(), w, "shape", "restart")
-		if r := got["shape"]; r.Verdict != grade.Fail || r.Why == "" || !strings.Contains(r.Measured, "at the end") {
-			t.Errorf("the declared limit is 512 MiB: %s", describe(r))
-		}
-	})
-}
-
 // The restart check runs the soak's traffic, and the soak check uses what it saw;
 // each soak has its own.
 func TestSoaksAreNotMixedUp(t *testing.T) {

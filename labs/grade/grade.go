@@ -44,6 +44,8 @@ type World interface {
 	Window(from, to time.Time, f sli.Filter) sli.Window
 	// WaitUntil blocks until traffic has reported the second before t.
 	WaitUntil(ctx context.Context, t time.Time) error
+	// NormalRate is how many requests a second users ask for, all together.
+	NormalRate() float64
 	// SetRate makes traffic ask factor times as often as normal.
 	SetRate(ctx context.Context, factor float64) error
 	// Services are the shop's containers, running or not, by compose service.
@@ -149,14 +151,15 @@ func (r *Runner) Run(ctx context.Context) []Result {
 	return results
 }
 
-// again looks at the shape once more when everything else is done: what was
-// handed to the first look need not be what was measured, nor what is declared.
+// again looks at the shape and the injector once more when everything else is
+// done: what was handed to the first look need not be what was measured, nor what
+// is declared, and an injection that broke off meanwhile made users well.
 func (r *Runner) again(ctx context.Context, results []Result) {
 	for i, c := range r.Lab.Checks {
-		if c.Kind != "shape" || results[i].Verdict != Pass {
+		if c.Kind != "shape" && c.Kind != "injector" || results[i].Verdict != Pass {
 			continue
 		}
-		if res := r.shape(ctx, c); res.Verdict != Pass {
+		if res := kinds[c.Kind](r, ctx, c); res.Verdict != Pass {
 			res.ID, res.Proof = c.ID, c.Proof
 			res.Measured += " (at the end of the grading)"
 			if res.Verdict == Fail {

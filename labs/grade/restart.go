@@ -92,7 +92,7 @@ func (r *Runner) recovered(ctx context.Context, slo catalog.SLO) (time.Time, err
 		now := r.World.Now()
 		from := now.Add(-2 * time.Second)
 		w := r.World.Window(from, now, sli.Filter{})
-		if from.After(began) && w.N > 0 && w.OK == w.N {
+		if !from.Before(began) && w.N > 0 && w.OK == w.N {
 			return now, nil
 		}
 		if now.Sub(began) > r.Pace.Recover {

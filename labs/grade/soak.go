@@ -73,8 +73,6 @@ func (r *Runner) soakNow(ctx context.Context, c catalog.Check) {
 		s.err = err
 		return
 	}
-	// Just before: an earlier grading's soak may have ended only seconds ago.
-	usual := r.asked(r.World.Now().Add(-3*time.Second), r.World.Now())
 	if err := r.World.SetRate(ctx, c.Rate); err != nil {
 		s.err = fmt.Errorf("raise the traffic: %w", err)
 		return
@@ -122,7 +120,7 @@ func (r *Runner) soakNow(ctx context.Context, c catalog.Check) {
 		s.err = nil // red already, whatever could not be measured besides
 		return
 	}
-	s.err = errors.Join(s.err, sound(c, w, usual), enough(c, before, samples))
+	s.err = errors.Join(s.err, sound(c, w, r.World.NormalRate()), enough(c, before, samples))
 }
 
 func merged(a, b map[string][]engine.Container) map[string]bool {
@@ -136,17 +134,11 @@ func merged(a, b map[string][]engine.Container) map[string]bool {
 	return out
 }
 
-// asked is how many requests a second traffic was asked for.
-func (r *Runner) asked(from, to time.Time) float64 {
-	w := r.World.Window(from, to, sli.Filter{})
-	return w.Asked / float64(max(1, w.Seconds))
-}
-
 // sound tells whether a soak's traffic was what it should have been: a system
 // that nobody asks, or that answers nobody, does not grow.
 func sound(c catalog.Check, w sli.Window, usual float64) error {
 	switch rate := w.Asked / float64(max(1, w.Seconds)); {
-	case w.Seconds < int(c.Lasting.Seconds()/2) || w.Sent == 0 || usual == 0:
+	case w.Seconds < int(c.Lasting.Seconds()/2) || w.Sent == 0:
 		return fmt.Errorf("traffic reported %d requests in %d s of the soak", w.Sent, w.Seconds)
 	case rate < .8*c.Rate*usual:
 		return fmt.Errorf("traffic was asked for %.0f requests a second; want %g times the usual %.0f", rate, c.Rate, usual)

@@ -58,6 +58,8 @@ func newFake() *fake {
 	return w
 }
 
+func (w *fake) NormalRate() float64 { return normal }
+
 func (w *fake) container(name string) engine.Container {
 	w.ids++
 	return engine.Container{ID: fmt.Sprintf("%s-%d", name, w.ids), Name: name, State: "running", MemoryLimit: 40 << 20, SwapLimit: 40 << 20,
