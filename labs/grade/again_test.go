@@ -35,10 +35,10 @@ func TestInjectorIsLookedAtTwice(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newFake()
 		began := time.Now()
-		w.injector = func() (bool, string) { return time.Since(began) < 8*time.Second, "gone" }
+		w.injector = func() (bool, string) { return time.Since(began) < 3*time.Second, "gone" }
 		got := run(t.Context(), w, "injector", "slo")
 		if r := got["injector"]; r.Verdict != grade.Unknown || !strings.Contains(r.Measured, "at the end") {
-			t.Errorf("it broke off after 8 s: %s", describe(r))
+			t.Errorf("it broke off after 3 s: %s", describe(r))
 		}
 	})
 }

@@ -30,7 +30,7 @@ func (r *Runner) restart(ctx context.Context, c catalog.Check) Result {
 	if kept := survivors(r.World.Inventory(), old, now); len(kept) > 0 {
 		return Result{Verdict: Fail, Measured: "not made anew from the declared configuration: " + strings.Join(kept, ", "), Limit: Limit(c.SLO).String()}
 	}
-	from, err := r.recovered(ctx, c.SLO)
+	from, err := r.recovered(ctx)
 	var still *notRecovered
 	switch {
 	case errors.As(err, &still):
@@ -85,12 +85,12 @@ func (e *notRecovered) Error() string {
 	return fmt.Sprintf("users were still failing %v after the restart (%s)", e.after, e.saw)
 }
 
-// recovered waits until users have been well for two seconds after a re-creation.
-func (r *Runner) recovered(ctx context.Context, slo catalog.SLO) (time.Time, error) {
+// recovered waits until users have been well for a while after a re-creation.
+func (r *Runner) recovered(ctx context.Context) (time.Time, error) {
 	began := r.World.Now()
 	for {
 		now := r.World.Now()
-		from := now.Add(-2 * time.Second)
+		from := now.Add(-settle)
 		w := r.World.Window(from, now, sli.Filter{})
 		if !from.Before(began) && w.N > 0 && w.OK == w.N {
 			return now, nil

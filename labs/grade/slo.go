@@ -39,20 +39,21 @@ func Suffering(w func(sli.Filter) sli.Window, s catalog.SLO) []string {
 	return out
 }
 
-// patience is how long users wait for an answer: what was under way when grading
-// began has ended after it.
-const patience = 3 * time.Second
+// settle is how long users must have been well at a window's beginning: a roll-out
+// that is just over costs a few requests, and answers that were asked for before
+// the grading are still to come.
+const settle = 2 * time.Second
 
-// slo is V1: a window of the hidden traffic after grading began. A roll-out that is
-// just over costs a few requests; so the window opens when users have been well for
-// two seconds, or when that has been waited for long enough.
+// slo is V1: a window of the hidden traffic after grading began. It opens with the
+// first seconds in which users are well, or when that has been waited for long
+// enough.
 func (r *Runner) slo(ctx context.Context, c catalog.Check) Result {
-	from := r.since.Add(patience)
+	from := r.since.Truncate(time.Second).Add(time.Second)
 	for {
-		if err := r.World.WaitUntil(ctx, from); err != nil {
+		if err := r.World.WaitUntil(ctx, from.Add(settle)); err != nil {
 			return unknown(fmt.Errorf("traffic stopped reporting: %w", err))
 		}
-		w := r.World.Window(from.Add(-2*time.Second), from, sli.Filter{})
+		w := r.World.Window(from, from.Add(settle), sli.Filter{})
 		if from.Sub(r.since) >= r.Pace.Calm || w.OK == w.N && len(Limit(c.SLO).Breaches(w)) == 0 {
 			return r.observe(ctx, c, from, r.Pace.Window)
 		}
