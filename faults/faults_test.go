@@ -5,6 +5,7 @@ import (
 	"errors"
 	"math"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -103,8 +104,8 @@ func TestDirection(t *testing.T) {
 // Every key a fault writes must be a documented parameter, and the reverse.
 func TestTableMatchesStructs(t *testing.T) {
 	full := []Fault{
-		Latency{time.Second, time.Second, Both, true, Peer{Port: 1}},
-		PacketLoss{1, Both, Peer{Port: 1}, 1},
+		Latency{time.Second, time.Second, Both, true, Peer{[]string{"10.0.0.1"}, 1, "tcp"}},
+		PacketLoss{1, Both, Peer{[]string{"10.0.0.1"}, 1, "tcp"}, 1},
 	}
 	if len(full) != len(Kinds()) {
 		t.Fatalf("%d faults for %d kinds", len(full), len(Kinds()))
@@ -121,8 +122,23 @@ func TestTableMatchesStructs(t *testing.T) {
 		if err := json.Unmarshal(b, &keys); err != nil {
 			t.Fatal(err)
 		}
-		if len(keys) != len(k.Params) {
-			t.Errorf("%s writes %d keys, documents %d parameters", k.Kind, len(keys), len(k.Params))
+		var names []string
+		for key, v := range keys {
+			fields, object := v.(map[string]any)
+			for field := range fields {
+				names = append(names, key+"."+field)
+			}
+			if !object {
+				names = append(names, key)
+			}
+		}
+		for _, p := range k.Params {
+			if !slices.Contains(names, p.Name) {
+				t.Errorf("%s documents %s, which it does not write", k.Kind, p.Name)
+			}
+		}
+		if len(names) != len(k.Params) {
+			t.Errorf("%s writes %v, documents %d parameters", k.Kind, names, len(k.Params))
 		}
 		back, err := Decode(k.Kind, b)
 		if err != nil || !reflect.DeepEqual(back, full[i]) {
@@ -133,7 +149,7 @@ func TestTableMatchesStructs(t *testing.T) {
 				t.Errorf("%s: parameter %s is not documented", k.Kind, p.Name)
 			}
 		}
-		if k.Sees == "" || len(k.Backends) == 0 {
+		if k.Sees == "" || k.Does == "" || k.Family == "" || len(k.Backends) == 0 {
 			t.Errorf("%s lacks what is seen or the back-ends", k.Kind)
 		}
 	}

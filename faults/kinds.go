@@ -8,7 +8,8 @@ import (
 	"strings"
 )
 
-// Param documents one parameter of a kind of fault.
+// Param documents one parameter of a kind of fault. A name with a dot is a key of
+// an object: peer.port is {"peer": {"port": ...}}.
 type Param struct {
 	Name    string `json:"name"`
 	Type    string `json:"type"`
@@ -23,43 +24,49 @@ type KindInfo struct {
 	Kind     string   `json:"kind"`
 	Family   string   `json:"family"`
 	Params   []Param  `json:"params"`
+	Does     string   `json:"does"`     // what happens to the target
 	Backends []string `json:"backends"` // in the order they are tried
 	Sees     string   `json:"sees"`     // what a trainee sees
 
-	decode func(params []byte) (Fault, error)
+	decode  func(params []byte) (Fault, error)
+	example map[string]string // a value for each parameter that is needed
 }
+
+// Example is a fitting value for a parameter that has no default.
+func (k KindInfo) Example(param string) string { return k.example[param] }
 
 var (
 	directionParam = Param{"direction", "string", "", "out", "out, in, both", "which way packets go, seen from the target"}
-	peerParam      = Param{"peer", "object", "", "all but loopback",
-		`{"addresses": up to 64 IPs or CIDRs, "port": 1 to 65535, "protocol": tcp, udp or icmp}`, "the other end of the traffic concerned"}
+	addressesParam = Param{"peer.addresses", "list", "", "all but loopback", "up to 64 IP addresses or CIDR prefixes", "who is at the other end of the traffic concerned"}
+	portParam      = Param{"peer.port", "integer", "", "0 (any)", "1 to 65535", "the port at the other end"}
+	protocolParam  = Param{"peer.protocol", "string", "", "any", "tcp, udp, icmp", "the protocol concerned"}
 	packetBackends = []string{"netem", "queue"}
 )
 
 // kinds is the one table of what can be broken.
 var kinds = []KindInfo{
 	{
-		Kind: "latency", Family: "network", Backends: packetBackends,
+		Kind: "latency", Family: "network", Does: "packets arrive later", Backends: packetBackends,
 		Params: []Param{
 			{"delay", "duration", "time", "", "above 0, up to 10s", "added to each packet"},
 			{"jitter", "duration", "time", "0s", "0 up to the delay", "spreads the delay evenly around its value"},
 			directionParam,
 			{"rtt", "bool", "", "false", "true, false", "take the delay as added to a round trip; with direction both half goes each way"},
-			peerParam,
+			addressesParam, portParam, protocolParam,
 		},
 		Sees:   "every request over the link takes longer by the delay, times the calls it makes in a row; load and errors stay flat",
-		decode: decodeAs[Latency],
+		decode: decodeAs[Latency], example: map[string]string{"delay": "200ms"},
 	},
 	{
-		Kind: "loss", Family: "network", Backends: packetBackends,
+		Kind: "loss", Family: "network", Does: "a share of the packets is dropped", Backends: packetBackends,
 		Params: []Param{
 			{"percent", "number", "percent", "", "above 0, up to 100", "share of the packets that are dropped"},
 			directionParam,
-			peerParam,
+			addressesParam, portParam, protocolParam,
 			{"seed", "integer", "", "0 (chosen and recorded)", "0 to 18446744073709551615", "fixes which packets are dropped; a seed needs the queue"},
 		},
 		Sees:   "some requests stall for 200 ms, 400 ms, 1 s and then succeed; retransmissions rise; the median and the error rate hardly move",
-		decode: decodeAs[PacketLoss],
+		decode: decodeAs[PacketLoss], example: map[string]string{"percent": "5"},
 	},
 }
 
@@ -70,6 +77,25 @@ func Kinds() []KindInfo { return slices.Clone(kinds) }
 // validates it. Unknown keys, wrong types and values out of range are errors
 // that name what is allowed; an unknown kind wraps [ErrUnknownKind].
 func Decode(kind string, params []byte) (Fault, error) {
+	k, err := find(kind)
+	if err != nil {
+		return nil, err
+	}
+	if err := checkKeys(*k, params); err != nil {
+		return nil, fmt.Errorf("%s: %w", kind, err)
+	}
+	f, err := k.decode(params)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", kind, err)
+	}
+	if err := f.Validate(); err != nil {
+		return nil, fmt.Errorf("%s: %w", kind, err)
+	}
+	return f, nil
+}
+
+// find looks a kind up in the table.
+func find(kind string) (*KindInfo, error) {
 	i := slices.IndexFunc(kinds, func(k KindInfo) bool { return k.Kind == kind })
 	if i < 0 {
 		var names []string
@@ -78,17 +104,7 @@ func Decode(kind string, params []byte) (Fault, error) {
 		}
 		return nil, fmt.Errorf("%w: %q; want one of %s", ErrUnknownKind, kind, strings.Join(names, ", "))
 	}
-	if err := checkKeys(kinds[i], params); err != nil {
-		return nil, fmt.Errorf("%s: %w", kind, err)
-	}
-	f, err := kinds[i].decode(params)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", kind, err)
-	}
-	if err := f.Validate(); err != nil {
-		return nil, fmt.Errorf("%s: %w", kind, err)
-	}
-	return f, nil
+	return &kinds[i], nil
 }
 
 // checkKeys refuses keys that are not in the table, spelt exactly: encoding/json
@@ -100,8 +116,10 @@ func checkKeys(k KindInfo, params []byte) error {
 	}
 	var names []string
 	for _, p := range k.Params {
-		names = append(names, p.Name)
+		name, _, _ := strings.Cut(p.Name, ".")
+		names = append(names, name)
 	}
+	names = slices.Compact(names)
 	for key := range keys {
 		if !slices.Contains(names, key) {
 			return fmt.Errorf("unknown parameter %q; want %s", key, strings.Join(names, ", "))

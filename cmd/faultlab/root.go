@@ -54,6 +54,7 @@ func newRoot() *cobra.Command {
 		newList(), newStart(), newPs(), newStop(), newDoctor(),
 		newBrief(), newStatus(), newEscalate(), newShell(), newExec(),
 		newDiagnose(), newGrade(), newReport(), newVerify(),
+		newFaults(), newInject(), newRevert(),
 		newControl(), newAgent(), newSweep(),
 	)
 	return root

@@ -15,6 +15,7 @@ func TestShapes(t *testing.T) {
 	}{
 		{[]string{"list", "--labs", "--json"}, []string{"id", "scenario", "title", "mode", "difficulty", "minutes", "variants"}},
 		{[]string{"list", "--json"}, []string{"id", "symptom", "labs"}},
+		{[]string{"faults", "--json"}, []string{"kind", "family", "params", "backends", "sees"}},
 	} {
 		var list []map[string]any
 		decode(t, tt.args, &list)

@@ -127,6 +127,20 @@ func (a *Agent) Capabilities(ctx context.Context) (Capabilities, error) {
 	return h.Capabilities, nil
 }
 
+// Sweep removes what dead agents left in containers' network namespaces and says
+// what it was. What a living agent holds is refused, and this one's own left alone.
+func (a *Agent) Sweep(ctx context.Context, containers ...string) ([]string, error) {
+	var pids []int
+	for _, id := range containers {
+		c, err := a.admit(ctx, id, true)
+		if err != nil {
+			return nil, fmt.Errorf("sweep: %w", err)
+		}
+		pids = append(pids, c.Pid)
+	}
+	return a.client.Sweep(ctx, pids...)
+}
+
 // Done is closed when the agent is gone, by Close or by its death.
 func (a *Agent) Done() <-chan struct{} { return a.client.Done() }
 

@@ -107,6 +107,21 @@ func (a *attached) Close() error {
 	return a.Conn.Close()
 }
 
+// Output gives what a container writes to stdout from now on, until it ends. Its
+// stderr goes to a writer of its own. Closing it leaves the container alone.
+func (e *Engine) Output(ctx context.Context, id string, stderr io.Writer) (io.ReadCloser, error) {
+	h, err := e.cli.ContainerAttach(ctx, id, container.AttachOptions{Stream: true, Stdout: true, Stderr: true})
+	if err != nil {
+		return nil, fmt.Errorf("attach to container %s: %w", id, err)
+	}
+	pr, pw := io.Pipe()
+	go func() {
+		_, err := stdcopy.StdCopy(pw, stderr, h.Reader)
+		pw.CloseWithError(err)
+	}()
+	return &attached{Conn: h.Conn, out: pr}, nil
+}
+
 // Logs streams a container's stdout to w, oldest first, from since on (zero:
 // all), and with follow until the container or ctx ends. With stderr its stderr
 // goes to the same writer.

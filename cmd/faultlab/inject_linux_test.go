@@ -1,0 +1,147 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"faultlab/faults/agent"
+	"faultlab/faults/engine"
+)
+
+// target runs a container that does nothing.
+func target(t *testing.T, e *engine.Engine) string {
+	t.Helper()
+	image, err := agent.BuildImage(t.Context(), e)
+	if err != nil {
+		t.Fatal(err)
+	}
+	name := fmt.Sprintf("inject-target-%d", os.Getpid())
+	id, err := e.Run(t.Context(), engine.Spec{Name: name, Image: image, Cmd: []string{"agent"}, StdinOnce: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := e.Remove(context.WithoutCancel(t.Context()), id); err != nil {
+			t.Error(err)
+		}
+	})
+	return name
+}
+
+// refusal is how long a container takes to refuse a connection.
+func refusal(t *testing.T, e *engine.Engine, name string) time.Duration {
+	t.Helper()
+	c, err := e.Inspect(t.Context(), name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, ip := range c.Networks {
+		began := time.Now()
+		conn, err := net.DialTimeout("tcp", net.JoinHostPort(ip, "9"), 5*time.Second)
+		if err == nil {
+			conn.Close()
+		}
+		if !errors.Is(err, syscall.ECONNREFUSED) {
+			t.Fatalf("connect to %s: %v; want it refused", ip, err)
+		}
+		return time.Since(began)
+	}
+	t.Fatal("the target has no address")
+	return 0
+}
+
+// without fails unless the target answers at once and no injection's container is left.
+func without(t *testing.T, e *engine.Engine, name string, within time.Duration) {
+	t.Helper()
+	var took time.Duration
+	var on []agent.Held
+	for end := time.Now().Add(within); time.Now().Before(end); time.Sleep(100 * time.Millisecond) {
+		var err error
+		if on, err = agent.ListHeld(t.Context(), e); err != nil {
+			t.Fatal(err)
+		}
+		on = meant(on, name)
+		if took = refusal(t, e, name); took < 100*time.Millisecond && len(on) == 0 {
+			return
+		}
+	}
+	t.Errorf("after %v the target answers in %v; still on: %+v", within, took, on)
+}
+
+func TestInjectAndRevert(t *testing.T) {
+	e := realEngine(t)
+	name := target(t, e)
+	latency := []string{"inject", name, "latency", "--param", "delay=200ms"}
+
+	out, code := command(t, append(latency, "--for", "2s", "--json")...)
+	dec := json.NewDecoder(strings.NewReader(out))
+	var first, last agent.Entry
+	if err := errors.Join(dec.Decode(&first), dec.Decode(&last)); err != nil || code != 0 {
+		t.Fatalf("exit code %d, %v:\n%s", code, err, out)
+	}
+	if first.State != agent.Active || first.Measured == nil || first.Measured.AddedMS < 195 || last.State != agent.Expired {
+		t.Errorf("first %+v, last %+v", first, last)
+	}
+	without(t, e, name, time.Second)
+
+	if out, code := command(t, append(latency, "--detach")...); code != 0 || !strings.Contains(out, "latency is active on "+name) {
+		t.Fatalf("exit code %d:\n%s", code, out)
+	}
+	if took := refusal(t, e, name); took < 190*time.Millisecond {
+		t.Errorf("the target answers in %v; want 200 ms", took)
+	}
+	if out, code := command(t, "revert", "--list"); code != 0 || !strings.Contains(out, name) {
+		t.Errorf("exit code %d:\n%s", code, out)
+	}
+	if out, code := command(t, append(latency, "--for", "1s")...); code != 2 || !twoLines.MatchString(out) || !strings.Contains(out, "another agent holds") {
+		t.Errorf("a second one: exit code %d:\n%s", code, out)
+	}
+	if out, code := command(t, "revert", name); code != 0 || !strings.Contains(out, "latency on "+name+" is reverted") {
+		t.Errorf("exit code %d:\n%s", code, out)
+	}
+	without(t, e, name, time.Second)
+	if out, code := command(t, "revert", name); code != 0 || !strings.Contains(out, "There is no fault") {
+		t.Errorf("a second revert: exit code %d:\n%s", code, out)
+	}
+}
+
+// Whoever holds a fault is killed: the command in the foreground, then a helper.
+func TestKilledInjectLeavesNothing(t *testing.T) {
+	e := realEngine(t)
+	name := target(t, e)
+	cmd := exec.Command("faultlab", "inject", name, "latency", "--param", "delay=200ms")
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if line, err := bufio.NewReader(out).ReadString('\n'); err != nil || !strings.Contains(line, "is active") {
+		t.Fatalf("%q, %v", line, err)
+	}
+	if took := refusal(t, e, name); took < 190*time.Millisecond {
+		t.Errorf("the target answers in %v; want 200 ms", took)
+	}
+	cmd.Process.Kill()
+	cmd.Wait()
+	without(t, e, name, 5*time.Second)
+
+	if out, code := command(t, "inject", name, "latency", "--param", "delay=200ms", "--detach", "--id", fmt.Sprintf("kill%d", os.Getpid())); code != 0 {
+		t.Fatalf("exit code %d:\n%s", code, out)
+	}
+	if err := e.Kill(t.Context(), fmt.Sprintf("faultlab-hold-kill%d", os.Getpid()), "SIGKILL"); err != nil {
+		t.Fatal(err)
+	}
+	without(t, e, name, 5*time.Second)
+}

@@ -1,0 +1,261 @@
+package agent
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"faultlab/faults"
+	"faultlab/faults/engine"
+)
+
+// The labels of the containers that carry an injection outside any lab.
+const (
+	LabelInjection = "faultlab.injection" // its id
+	LabelKind      = "faultlab.kind"      // of the fault
+	LabelTarget    = "faultlab.target"    // name of the container it sits on
+	labelPart      = "faultlab.part"      // agent, or the helper that holds a detached one
+)
+
+// Holding is one injection by itself, with an agent of its own.
+type Holding struct {
+	Engine    *engine.Engine
+	Image     string // of the agent; see BuildImage
+	Container string // id or name of the target; being named is its consent
+	Fault     faults.Fault
+	Options   InjectOptions // its ID is needed
+}
+
+func (h Holding) labels(part, target string) map[string]string {
+	return map[string]string{LabelInjection: h.Options.ID, LabelKind: h.Fault.Kind(), LabelTarget: target, labelPart: part}
+}
+
+// name is how the container of a part is called.
+func (h Holding) name(part string) string { return "faultlab-" + part + "-" + h.Options.ID }
+
+// taken explains an error about a container's name: names are made of ids.
+func (h Holding) taken(err error) error {
+	if !strings.Contains(err.Error(), "is already in use") {
+		return err
+	}
+	return &Error{Code: Refused, Message: fmt.Sprintf("the id %q is taken", h.Options.ID),
+		Remedy: "choose another, or end that injection: faultlab revert " + h.Options.ID}
+}
+
+// Hold injects one fault and holds it until ctx or its time to live ends; then it
+// is reverted. What dead agents left on the target is removed first. show gets the
+// entry as soon as the fault is active, and again every second. The entry given is
+// the last, with the state Reverted or Expired; a fault that was lost is an error.
+func Hold(ctx context.Context, h Holding, show func(Entry)) (Entry, error) {
+	c, err := h.Engine.Inspect(ctx, h.Container)
+	if err != nil {
+		return Entry{}, err
+	}
+	a, err := Start(ctx, Options{Engine: h.Engine, Image: h.Image, Name: h.name("agent"), Labels: h.labels("agent", c.Name)})
+	if err != nil {
+		return Entry{}, h.taken(err)
+	}
+	e, err := a.hold(ctx, c.ID, h, show)
+	return e, errors.Join(err, a.Close(ctx))
+}
+
+func (a *Agent) hold(ctx context.Context, id string, h Holding, show func(Entry)) (Entry, error) {
+	if _, err := a.Sweep(ctx, id); err != nil {
+		return Entry{}, err
+	}
+	h.Options.AnyTarget = true
+	in, err := a.Inject(ctx, id, h.Fault, h.Options)
+	if err != nil {
+		return Entry{}, err
+	}
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	for {
+		show(in.Status())
+		select {
+		case <-ctx.Done():
+			clean, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
+			defer cancel()
+			err := in.Revert(clean)
+			return in.Status(), err
+		case e := <-a.Ended():
+			if e.State == Lost {
+				return e, &Error{Code: Dead, Message: "the fault is gone: " + e.Reason, Remedy: "inject it again if it is still wanted"}
+			}
+			return e, nil
+		case <-tick.C:
+		}
+	}
+}
+
+// Detach has a helper container hold an injection, so that it goes on when this
+// process has ended, and answers when the fault is active. The helper runs the
+// faultlab command, whose arguments must lead to Hold and print entries as JSON
+// lines: the first when active, the last at the end.
+func Detach(ctx context.Context, h Holding, command []string) (Entry, error) {
+	socket := h.Engine.SocketPath()
+	if socket == "" {
+		return Entry{}, &Error{Code: NotSupported, Message: "the engine is reached over the network; a helper needs its unix socket",
+			Remedy: "run faultlab on the engine's own machine, or do without --detach"}
+	}
+	c, err := h.Engine.Inspect(ctx, h.Container)
+	if err != nil {
+		return Entry{}, err
+	}
+	id, err := h.Engine.Create(ctx, engine.Spec{
+		Name: h.name("hold"), Image: h.Image, Cmd: command, Labels: h.labels("helper", c.Name),
+		Binds: []string{socket + ":/var/run/docker.sock"}, NoNetwork: true, ReadOnlyRoot: true, AutoRemove: true,
+		MemoryBytes: 128 << 20, LogMaxSize: "1m", LogMaxFiles: 1,
+	})
+	if err != nil {
+		return Entry{}, h.taken(err)
+	}
+	e, err := first(ctx, h.Engine, id)
+	if err != nil {
+		clean, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
+		defer cancel()
+		if ctx.Err() != nil {
+			err = ctx.Err()
+		}
+		// Asked first, so that it undoes what it has begun.
+		if serr := h.Engine.Stop(clean, id, 30*time.Second); serr != nil && !engine.IsNotFound(serr) {
+			err = errors.Join(err, serr)
+		}
+		err = errors.Join(err, h.Engine.Remove(clean, id))
+	}
+	return e, err
+}
+
+// first starts a helper and waits for its first entry.
+func first(ctx context.Context, e *engine.Engine, id string) (Entry, error) {
+	var stderr bytes.Buffer
+	out, err := e.Output(ctx, id, &stderr)
+	if err != nil {
+		return Entry{}, err
+	}
+	stop := context.AfterFunc(ctx, func() { out.Close() })
+	defer stop()
+	defer out.Close()
+	if err := e.Start(ctx, id); err != nil {
+		return Entry{}, err
+	}
+	var entry Entry
+	if err := json.NewDecoder(out).Decode(&entry); err != nil {
+		return entry, told(stderr.String())
+	}
+	return entry, nil
+}
+
+// told is the error that a command wrote to its stderr.
+func told(stderr string) error {
+	e := &Error{Code: Failed, Message: "the helper ended at once"}
+	for line := range strings.Lines(stderr) {
+		line = strings.TrimSpace(line)
+		if m, ok := strings.CutPrefix(line, "faultlab: error: "); ok {
+			e.Message = m
+		}
+		if r, ok := strings.CutPrefix(line, "faultlab: hint: "); ok {
+			e.Remedy = r
+		}
+	}
+	return e
+}
+
+// Held is an injection outside any lab that is on.
+type Held struct {
+	ID       string    `json:"id"`
+	Kind     string    `json:"kind"`
+	Target   string    `json:"target"`   // name of the container
+	Detached bool      `json:"detached"` // held by a helper, not by a command somewhere
+	Since    time.Time `json:"since"`
+
+	parts []engine.Container // helper first
+}
+
+// ListHeld finds the injections outside any lab, oldest first.
+func ListHeld(ctx context.Context, e *engine.Engine) ([]Held, error) {
+	cs, err := e.List(ctx, LabelInjection)
+	if err != nil {
+		return nil, err
+	}
+	var out []Held
+	at := map[string]int{}
+	for _, c := range cs {
+		id := c.Labels[LabelInjection]
+		i, known := at[id]
+		if !known {
+			i, at[id] = len(out), len(out)
+			out = append(out, Held{ID: id, Kind: c.Labels[LabelKind], Target: c.Labels[LabelTarget], Since: c.Created})
+		}
+		h := &out[i]
+		if c.Created.Before(h.Since) {
+			h.Since = c.Created
+		}
+		if c.Labels[labelPart] == "helper" {
+			h.Detached = true
+			h.parts = append([]engine.Container{c}, h.parts...)
+		} else {
+			h.parts = append(h.parts, c)
+		}
+	}
+	return out, nil
+}
+
+// Revert ends the injection, whoever holds it, and answers when its containers are
+// gone. The entry says how it ended, and is empty when nobody told.
+func (h Held) Revert(ctx context.Context, e *engine.Engine) (Entry, error) {
+	var last Entry
+	for _, c := range h.parts {
+		entry, err := finish(ctx, e, c)
+		if err != nil && !engine.IsNotFound(err) {
+			return last, fmt.Errorf("revert %s: %w", h.ID, err)
+		}
+		if entry.ID != "" {
+			last = entry
+		}
+	}
+	return last, nil
+}
+
+// finish asks a part to end, reads the entries that it writes meanwhile if it is a
+// helper, and waits until its container is gone.
+func finish(ctx context.Context, e *engine.Engine, c engine.Container) (Entry, error) {
+	var last Entry
+	read := make(chan struct{})
+	close(read)
+	if c.Labels[labelPart] == "helper" {
+		out, err := e.Output(ctx, c.ID, &bytes.Buffer{})
+		if err != nil {
+			return last, err
+		}
+		defer out.Close()
+		read = make(chan struct{})
+		go func() {
+			defer close(read)
+			for dec := json.NewDecoder(out); ; {
+				var entry Entry
+				if dec.Decode(&entry) != nil {
+					return
+				}
+				last = entry
+			}
+		}()
+	}
+	if err := e.Stop(ctx, c.ID, 30*time.Second); err != nil {
+		return last, err
+	}
+	<-read
+	for range 100 { // 10 s, then by force
+		if _, err := e.Inspect(ctx, c.ID); engine.IsNotFound(err) {
+			return last, nil
+		}
+		if !pause(ctx, 100*time.Millisecond) {
+			return last, ctx.Err()
+		}
+	}
+	return last, e.Remove(ctx, c.ID)
+}
