@@ -1,0 +1,94 @@
+// Package faulttest breaks containers from Go tests. What a test injects is taken
+// away at its end, also when it fails, and a fault that is not proved gone fails it.
+package faulttest
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"time"
+
+	"faultlab/faults"
+	"faultlab/faults/agent"
+	"faultlab/faults/engine"
+)
+
+// labelTest marks the agent of one test.
+const labelTest = "faultlab.faulttest"
+
+// Injector injects faults for one test. It may be used by many goroutines, like
+// the test's own Error, but Inject ends the test and so belongs to its goroutine.
+type Injector struct {
+	t      testing.TB
+	agent  *agent.Agent
+	engine *engine.Engine
+}
+
+// Start runs an agent for a test, on the engine that DOCKER_HOST or the default
+// socket names. At the end of the test every fault is reverted, the agent is
+// removed, and the test fails if a fault was not proved gone or a container is
+// left. An engine that cannot be used fails the test; see [engine.Open] to ask first.
+func Start(t testing.TB) *Injector {
+	t.Helper()
+	e, err := engine.Open(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	image, err := agent.BuildImage(t.Context(), e)
+	if err != nil {
+		e.Close()
+		t.Fatal(err)
+	}
+	mark := strings.ReplaceAll(t.Name(), "/", ".") + "-" + time.Now().UTC().Format("150405.000000000")
+	a, err := agent.Start(t.Context(), agent.Options{Engine: e, Image: image, Labels: map[string]string{labelTest: mark}})
+	if err != nil {
+		e.Close()
+		t.Fatal(err)
+	}
+	in := &Injector{t, a, e}
+	t.Cleanup(func() { in.finish(mark) })
+	return in
+}
+
+// Inject puts a fault into a running container (its id or name) until the test
+// ends, or for opts[0].TTL, and returns when a probe has seen its effect; otherwise
+// it ends the test. Several faults on one container add up.
+func (in *Injector) Inject(container string, f faults.Fault, opts ...agent.InjectOptions) *agent.Injection {
+	in.t.Helper()
+	o := agent.InjectOptions{}
+	if len(opts) > 0 {
+		o = opts[0]
+	}
+	o.AnyTarget = true // the test named it
+	x, err := in.agent.Inject(in.t.Context(), container, f, o)
+	if err != nil {
+		in.t.Fatalf("inject %s: %v", f.Kind(), err)
+	}
+	return x
+}
+
+// Journal gives what was set and measured, injection by injection.
+func (in *Injector) Journal() []agent.Entry { return in.agent.Journal() }
+
+// finish takes everything away and looks whether it is gone.
+func (in *Injector) finish(mark string) {
+	in.t.Helper()
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(in.t.Context()), time.Minute)
+	defer cancel()
+	defer in.engine.Close()
+	if err := in.agent.Close(ctx); err != nil {
+		in.t.Errorf("take the faults away: %v", err)
+	}
+	for _, e := range in.agent.Journal() {
+		if e.State == agent.Active {
+			in.t.Errorf("%s on %s is still active", e.Kind, e.Target)
+		}
+	}
+	left, err := in.engine.List(ctx, labelTest+"="+mark)
+	if err != nil {
+		in.t.Error(err)
+	}
+	for _, c := range left {
+		in.t.Errorf("container %s is left", c.Name)
+	}
+}
