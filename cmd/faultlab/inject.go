@@ -73,9 +73,14 @@ the container through restarts. When this command is killed, the fault ends. Wit
 					return err
 				}
 				if detach {
-					return detached(cmd, h, params, asJSON)
+					err = detached(cmd, h, params, asJSON)
+				} else {
+					err = held(cmd, h, asJSON)
 				}
-				return held(cmd, h, asJSON)
+				if ctx.Err() != nil && errors.Is(err, context.Canceled) {
+					return &labs.Problem{Message: "interrupted; nothing is left of the fault"}
+				}
+				return err
 			})
 		},
 	}

@@ -115,6 +115,28 @@ func TestInjectAndRevert(t *testing.T) {
 	}
 }
 
+// A helper whose maker was killed before starting it can be reverted like any other.
+func TestRevertHelperThatNeverRan(t *testing.T) {
+	e := realEngine(t)
+	image, err := agent.BuildImage(t.Context(), e)
+	if err != nil {
+		t.Fatal(err)
+	}
+	id := fmt.Sprintf("unborn%d", os.Getpid())
+	c, err := e.Create(t.Context(), engine.Spec{Image: image, Cmd: []string{"inject"}, AutoRemove: true,
+		Labels: map[string]string{agent.LabelInjection: id, agent.LabelKind: "loss", agent.LabelTarget: "nobody", "faultlab.part": "helper"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { e.Remove(context.WithoutCancel(t.Context()), c) })
+	if out, code := command(t, "revert", id); code != 0 {
+		t.Errorf("exit code %d:\n%s", code, out)
+	}
+	if _, err := e.Inspect(t.Context(), c); !engine.IsNotFound(err) {
+		t.Errorf("it is still there: %v", err)
+	}
+}
+
 // Whoever holds a fault is killed: the command in the foreground, then a helper.
 func TestKilledInjectLeavesNothing(t *testing.T) {
 	e := realEngine(t)

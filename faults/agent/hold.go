@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -47,12 +48,15 @@ func (h Holding) taken(err error) error {
 }
 
 // Hold injects one fault and holds it until ctx or its time to live ends; then it
-// is reverted. What dead agents left on the target is removed first. show gets the
+// is reverted. What dead agents and their starters left is removed first. show gets the
 // entry as soon as the fault is active, and again every second. The entry given is
 // the last, with the state Reverted or Expired; a fault that was lost is an error.
 func Hold(ctx context.Context, h Holding, show func(Entry)) (Entry, error) {
 	c, err := h.Engine.Inspect(ctx, h.Container)
 	if err != nil {
+		return Entry{}, err
+	}
+	if err := sweepUnborn(ctx, h.Engine); err != nil {
 		return Entry{}, err
 	}
 	a, err := Start(ctx, Options{Engine: h.Engine, Image: h.Image, Name: h.name("agent"), Labels: h.labels("agent", c.Name)})
@@ -61,6 +65,22 @@ func Hold(ctx context.Context, h Holding, show func(Entry)) (Entry, error) {
 	}
 	e, err := a.hold(ctx, c.ID, h, show)
 	return e, errors.Join(err, a.Close(ctx))
+}
+
+// sweepUnborn removes containers whose makers were killed before they started them.
+func sweepUnborn(ctx context.Context, e *engine.Engine) error {
+	cs, err := e.List(ctx, LabelInjection)
+	if err != nil {
+		return err
+	}
+	for _, c := range cs {
+		if c.State == "created" && time.Since(c.Created) > time.Minute {
+			if err := e.Remove(ctx, c.ID); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 func (a *Agent) hold(ctx context.Context, id string, h Holding, show func(Entry)) (Entry, error) {
@@ -202,6 +222,7 @@ func ListHeld(ctx context.Context, e *engine.Engine) ([]Held, error) {
 			h.parts = append(h.parts, c)
 		}
 	}
+	slices.SortStableFunc(out, func(a, b Held) int { return a.Since.Compare(b.Since) })
 	return out, nil
 }
 
@@ -225,6 +246,9 @@ func (h Held) Revert(ctx context.Context, e *engine.Engine) (Entry, error) {
 // helper, and waits until its container is gone.
 func finish(ctx context.Context, e *engine.Engine, c engine.Container) (Entry, error) {
 	var last Entry
+	if !c.Running() {
+		return last, e.Remove(ctx, c.ID)
+	}
 	read := make(chan struct{})
 	close(read)
 	if c.Labels[labelPart] == "helper" {
