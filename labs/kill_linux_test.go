@@ -14,24 +14,12 @@ import (
 	"time"
 
 	"faultlab/faults/engine"
+	"faultlab/faults/engine/enginetest"
 	"faultlab/labs"
 	"faultlab/labs/control"
 	"faultlab/labs/endpoint"
 	"faultlab/labs/grade"
 )
-
-func open(t *testing.T) *engine.Engine {
-	t.Helper()
-	e, err := engine.Open(t.Context())
-	if err != nil {
-		if os.Getenv("FAULTLAB_REQUIRE") != "" {
-			t.Fatal(err)
-		}
-		t.Skip(err)
-	}
-	t.Cleanup(func() { e.Close() })
-	return e
-}
 
 // nothingLeft fails unless every object of a lab is gone within a time.
 func nothingLeft(t *testing.T, e *engine.Engine, id string, within time.Duration) bool {
@@ -69,7 +57,7 @@ func killLab(t *testing.T) (*engine.Engine, string) {
 	if testing.Short() {
 		t.Skip("starts whole labs")
 	}
-	e, id := open(t), fmt.Sprintf("kill%d", os.Getpid()%100000)
+	e, id := enginetest.Open(t), fmt.Sprintf("kill%d", os.Getpid()%100000)
 	t.Cleanup(func() { labs.Remove(context.Background(), e, id, nil) })
 	return e, id
 }

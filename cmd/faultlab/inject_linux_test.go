@@ -6,16 +6,15 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
 	"faultlab/faults/agent"
 	"faultlab/faults/engine"
+	"faultlab/faults/engine/enginetest"
 )
 
 // target runs a container that does nothing.
@@ -26,38 +25,8 @@ func target(t *testing.T, e *engine.Engine) string {
 		t.Fatal(err)
 	}
 	name := fmt.Sprintf("inject-target-%d", os.Getpid())
-	id, err := e.Run(t.Context(), engine.Spec{Name: name, Image: image, Cmd: []string{"agent"}, StdinOnce: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := e.Remove(context.WithoutCancel(t.Context()), id); err != nil {
-			t.Error(err)
-		}
-	})
+	enginetest.Run(t, e, engine.Spec{Name: name, Image: image, Cmd: []string{"agent"}, StdinOnce: true})
 	return name
-}
-
-// refusal is how long a container takes to refuse a connection.
-func refusal(t *testing.T, e *engine.Engine, name string) time.Duration {
-	t.Helper()
-	c, err := e.Inspect(t.Context(), name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, ip := range c.Networks {
-		began := time.Now()
-		conn, err := net.DialTimeout("tcp", net.JoinHostPort(ip, "9"), 5*time.Second)
-		if err == nil {
-			conn.Close()
-		}
-		if !errors.Is(err, syscall.ECONNREFUSED) {
-			t.Fatalf("connect to %s: %v; want it refused", ip, err)
-		}
-		return time.Since(began)
-	}
-	t.Fatal("the target has no address")
-	return 0
 }
 
 // without fails unless the target answers at once and no injection's container is left.
@@ -71,7 +40,7 @@ func without(t *testing.T, e *engine.Engine, name string, within time.Duration) 
 			t.Fatal(err)
 		}
 		on = meant(on, name)
-		if took = refusal(t, e, name); took < 100*time.Millisecond && len(on) == 0 {
+		if took = enginetest.Refusal(t, e, name); took < 100*time.Millisecond && len(on) == 0 {
 			return
 		}
 	}
@@ -79,7 +48,7 @@ func without(t *testing.T, e *engine.Engine, name string, within time.Duration) 
 }
 
 func TestInjectAndRevert(t *testing.T) {
-	e := realEngine(t)
+	e := enginetest.Open(t)
 	name := target(t, e)
 	latency := []string{"inject", name, "latency", "--param", "delay=200ms"}
 
@@ -97,7 +66,7 @@ func TestInjectAndRevert(t *testing.T) {
 	if out, code := command(t, append(latency, "--detach")...); code != 0 || !strings.Contains(out, "latency is active on "+name) {
 		t.Fatalf("exit code %d:\n%s", code, out)
 	}
-	if took := refusal(t, e, name); took < 190*time.Millisecond {
+	if took := enginetest.Refusal(t, e, name); took < 190*time.Millisecond {
 		t.Errorf("the target answers in %v; want 200 ms", took)
 	}
 	if out, code := command(t, "revert", "--list"); code != 0 || !strings.Contains(out, name) {
@@ -117,7 +86,7 @@ func TestInjectAndRevert(t *testing.T) {
 
 // A helper whose maker was killed before starting it can be reverted like any other.
 func TestRevertHelperThatNeverRan(t *testing.T) {
-	e := realEngine(t)
+	e := enginetest.Open(t)
 	image, err := agent.BuildImage(t.Context(), e)
 	if err != nil {
 		t.Fatal(err)
@@ -139,7 +108,7 @@ func TestRevertHelperThatNeverRan(t *testing.T) {
 
 // Whoever holds a fault is killed: the command in the foreground, then a helper.
 func TestKilledInjectLeavesNothing(t *testing.T) {
-	e := realEngine(t)
+	e := enginetest.Open(t)
 	name := target(t, e)
 	cmd := exec.Command("faultlab", "inject", name, "latency", "--param", "delay=200ms")
 	out, err := cmd.StdoutPipe()
@@ -152,7 +121,7 @@ func TestKilledInjectLeavesNothing(t *testing.T) {
 	if line, err := bufio.NewReader(out).ReadString('\n'); err != nil || !strings.Contains(line, "is active") {
 		t.Fatalf("%q, %v", line, err)
 	}
-	if took := refusal(t, e, name); took < 190*time.Millisecond {
+	if took := enginetest.Refusal(t, e, name); took < 190*time.Millisecond {
 		t.Errorf("the target answers in %v; want 200 ms", took)
 	}
 	cmd.Process.Kill()

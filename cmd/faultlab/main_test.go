@@ -16,6 +16,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"faultlab/faults/engine"
+	"faultlab/faults/engine/enginetest"
 	"faultlab/labs/control"
 )
 
@@ -175,23 +176,9 @@ func TestEveryFlagIsDescribed(t *testing.T) {
 	walk(newRoot())
 }
 
-// realEngine connects to the engine of this machine, or skips the test.
-func realEngine(t *testing.T) *engine.Engine {
-	t.Helper()
-	e, err := engine.Open(t.Context())
-	if err != nil {
-		if os.Getenv("FAULTLAB_REQUIRE") == "1" {
-			t.Fatalf("required here: %v", err)
-		}
-		t.Skip(err)
-	}
-	t.Cleanup(func() { e.Close() })
-	return e
-}
-
 // A lab that was cut down to a volume is listed, removed, and then gone.
 func TestStopRemovesWhatIsLeft(t *testing.T) {
-	e := realEngine(t)
+	e := enginetest.Open(t)
 	id := fmt.Sprintf("t%d", os.Getpid())
 	name := control.Name(id, "state")
 	if _, err := e.CreateVolume(t.Context(), name, control.Labels(id, control.RoleShop, false)); err != nil {

@@ -1,22 +1,19 @@
 package engine_test
 
 import (
-	"archive/tar"
 	"bufio"
-	"bytes"
 	"context"
 	"fmt"
 	"io"
 	"net/http"
 	"net/netip"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"faultlab/faults/engine"
+	"faultlab/faults/engine/enginetest"
 )
 
 // The test binary is its own container: packed into an image it plays the roles
@@ -49,45 +46,15 @@ const image = "faultlab/engine-test:latest"
 
 func open(t *testing.T) *engine.Engine {
 	t.Helper()
-	e, err := engine.Open(t.Context())
-	if err != nil {
-		if os.Getenv("FAULTLAB_REQUIRE") != "" {
-			t.Fatal(err)
-		}
-		t.Skip(err)
-	}
-	t.Cleanup(func() { e.Close() })
-	bin := filepath.Join(t.TempDir(), "self")
-	build := exec.Command("go", "test", "-c", "-o", bin, ".")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("build the test image's binary: %v\n%s", err, out)
-	}
-	b, err := os.ReadFile(bin)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var buf bytes.Buffer
-	w := tar.NewWriter(&buf)
-	w.WriteHeader(&tar.Header{Name: "self", Mode: 0o755, Size: int64(len(b))})
-	w.Write(b)
-	w.Close()
-	if err := e.Import(t.Context(), &buf, image, []string{`ENTRYPOINT ["/self"]`}); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { e.RemoveImage(context.Background(), image) })
+	e := enginetest.Open(t)
+	enginetest.ImportSelf(t, e, image)
 	return e
 }
 
 func run(t *testing.T, e *engine.Engine, s engine.Spec) string {
 	t.Helper()
 	s.Image = image
-	id, err := e.Run(t.Context(), s)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { e.Remove(context.Background(), id) })
-	return id
+	return enginetest.Run(t, e, s)
 }
 
 func TestContainers(t *testing.T) {

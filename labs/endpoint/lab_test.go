@@ -1,9 +1,7 @@
 package endpoint_test
 
 import (
-	"archive/tar"
 	"bufio"
-	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -12,7 +10,6 @@ import (
 	"net/http/httptest"
 	"net/netip"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -20,6 +17,7 @@ import (
 	"time"
 
 	"faultlab/faults/engine"
+	"faultlab/faults/engine/enginetest"
 	"faultlab/labs/endpoint"
 )
 
@@ -90,17 +88,10 @@ func (l *lab) did(verb string, changes bool) bool {
 func open(t *testing.T) *lab {
 	t.Helper()
 	ctx := t.Context()
-	e, err := engine.Open(ctx)
-	if err != nil {
-		if os.Getenv("FAULTLAB_REQUIRE") != "" {
-			t.Fatal(err)
-		}
-		t.Skip(err)
-	}
-	t.Cleanup(func() { e.Close() })
+	e := enginetest.Open(t)
 	l := &lab{id: fmt.Sprintf("ee%d", os.Getpid()), e: e, sock: filepath.Join(t.TempDir(), "docker.sock")}
 	for _, ref := range []string{image, unseen} {
-		importSelf(t, e, ref)
+		enginetest.ImportSelf(t, e, ref)
 	}
 	l.network(t, l.id+"_shop", "10.199.250.0/24", l.labels("shop", true))
 	l.network(t, l.id+"_else", "10.199.249.0/24", map[string]string{"faultlab.test": l.id})
@@ -128,29 +119,6 @@ func (l *lab) labels(role string, visible bool) map[string]string {
 	return m
 }
 
-func importSelf(t *testing.T, e *engine.Engine, ref string) {
-	t.Helper()
-	bin := filepath.Join(t.TempDir(), "self")
-	build := exec.Command("go", "test", "-c", "-o", bin, ".")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("build the test image's binary: %v\n%s", err, out)
-	}
-	b, err := os.ReadFile(bin)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var buf bytes.Buffer
-	w := tar.NewWriter(&buf)
-	w.WriteHeader(&tar.Header{Name: "self", Mode: 0o755, Size: int64(len(b))})
-	w.Write(b)
-	w.Close()
-	if err := e.Import(t.Context(), &buf, ref, []string{`ENTRYPOINT ["/self"]`}); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { e.RemoveImage(context.Background(), ref) })
-}
-
 func (l *lab) network(t *testing.T, name, subnet string, labels map[string]string) {
 	t.Helper()
 	id, err := l.e.CreateNetwork(t.Context(), name, netip.MustParsePrefix(subnet), true, labels)
@@ -162,12 +130,8 @@ func (l *lab) network(t *testing.T, name, subnet string, labels map[string]strin
 
 func (l *lab) run(t *testing.T, name, image string, labels map[string]string) engine.Container {
 	t.Helper()
-	id, err := l.e.Run(t.Context(), engine.Spec{Name: name, Image: image, Env: map[string]string{"ROLE": "ticker"}, Labels: labels, MemoryBytes: 32 << 20,
+	id := enginetest.Run(t, l.e, engine.Spec{Name: name, Image: image, Env: map[string]string{"ROLE": "ticker"}, Labels: labels, MemoryBytes: 32 << 20,
 		Networks: []engine.Join{{Network: l.id + "_shop"}}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { l.e.Remove(context.Background(), id) })
 	c, err := l.e.Inspect(t.Context(), id)
 	if err != nil {
 		t.Fatal(err)
