@@ -105,7 +105,7 @@ func TestDirection(t *testing.T) {
 func TestTableMatchesStructs(t *testing.T) {
 	full := []Fault{
 		Latency{time.Second, time.Second, Both, true, Peer{[]string{"10.0.0.1"}, 1, "tcp"}},
-		PacketLoss{1, Both, Peer{[]string{"10.0.0.1"}, 1, "tcp"}, 1},
+		PacketLoss{1, 2, Both, Peer{[]string{"10.0.0.1"}, 1, "tcp"}, 1},
 	}
 	if len(full) != len(Kinds()) {
 		t.Fatalf("%d faults for %d kinds", len(full), len(Kinds()))

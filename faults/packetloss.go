@@ -2,6 +2,9 @@ package faults
 
 import "fmt"
 
+// maxBurst keeps what proves a loss short: the longer the bursts, the more probes.
+const maxBurst = 50
+
 // PacketLoss drops a share of the packets.
 //
 // What a trainee sees: requests stall for one retransmission timeout (200 ms
@@ -12,6 +15,10 @@ import "fmt"
 type PacketLoss struct {
 	// Percent of the packets are dropped; above 0, up to 100.
 	Percent float64 `json:"percent"`
+	// Burst is how many packets in a row are dropped on average, 1 to 50: losses come
+	// in bursts and the share stays Percent (Gilbert's model of two states). 0 drops
+	// each packet on its own, in runs of 1/(1-Percent/100), the least Burst can be.
+	Burst float64 `json:"burst,omitempty"`
 	// Direction is out (default), in or both; with both each way drops on its own.
 	Direction Direction `json:"direction,omitempty"`
 	// Peer is the traffic concerned; default all but loopback.
@@ -29,6 +36,13 @@ func (p PacketLoss) Validate() error {
 	// Written so that NaN is refused as well.
 	if !(p.Percent > 0 && p.Percent <= 100) {
 		return fmt.Errorf("percent is %v; want above 0, up to 100", p.Percent)
+	}
+	if p.Burst != 0 {
+		// Single losses already come in runs of this length.
+		least := 1 / (1 - p.Percent/100)
+		if !(p.Burst >= least && p.Burst <= maxBurst) {
+			return fmt.Errorf("burst is %v; want %.3g, which single losses of %v percent have, up to %d, or 0 for those", p.Burst, least, p.Percent, maxBurst)
+		}
 	}
 	if err := p.Direction.validate(); err != nil {
 		return err

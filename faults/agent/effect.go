@@ -21,6 +21,7 @@ type effect struct {
 type action struct {
 	delay, jitter time.Duration
 	loss          float64 // 0 to 1
+	burst         float64 // mean run of losses; 0: single ones
 }
 
 // match is a peer in compiled form; empty fields match all.
@@ -42,7 +43,7 @@ func effectOf(id string, f faults.Fault, seed uint64) (effect, error) {
 		a.delay, a.jitter = f.OneWay()
 		dir, peer = f.Direction, f.Peer
 	case faults.PacketLoss:
-		a.loss = f.Percent / 100
+		a.loss, a.burst = f.Percent/100, f.Burst
 		dir, peer = f.Direction, f.Peer
 		if f.Seed != 0 {
 			seed = f.Seed
@@ -74,6 +75,11 @@ func (e effect) random() bool {
 	return false
 }
 
+// bursty reports whether losses come in runs.
+func (e effect) bursty() bool {
+	return e.out != nil && e.out.burst > 0 || e.in != nil && e.in.burst > 0
+}
+
 // matches reports whether a packet with this other end is concerned.
 func (m match) matches(addr netip.Addr, port uint16, proto string) bool {
 	if len(m.prefixes) > 0 && !slices.ContainsFunc(m.prefixes, func(p netip.Prefix) bool { return p.Contains(addr) }) {
@@ -90,11 +96,12 @@ type outlook struct {
 	delay  time.Duration // mean, both ways together
 	jitter time.Duration // largest deviation from the mean
 	loss   float64       // 0 to 1, both ways together
+	spread float64       // how many times the variance of single losses theirs is; at least 1
 }
 
 // expect adds up what the effects do to a probe of proto to addr and port.
 func expect(effects []effect, addr netip.Addr, port uint16, proto string) outlook {
-	var o outlook
+	o := outlook{spread: 1}
 	keep := 1.0
 	for _, e := range effects {
 		if !e.match.matches(addr, port, proto) {
@@ -105,9 +112,21 @@ func expect(effects []effect, addr netip.Addr, port uint16, proto string) outloo
 				o.delay += a.delay
 				o.jitter += a.jitter
 				keep *= 1 - a.loss
+				o.spread += a.spread() - 1
 			}
 		}
 	}
 	o.loss = 1 - keep
 	return o
+}
+
+// spread is the variance of the number of losses, in variances of single ones, in a
+// long series. In Gilbert's model whether packets are lost is a Markov chain of two
+// states with the correlation c = 1 - 1/(burst*(1-loss)) from one to the next; the
+// sum over such a chain has (1+c)/(1-c) times the variance of independent draws.
+func (a *action) spread() float64 {
+	if a.burst == 0 {
+		return 1
+	}
+	return max(1, 2*a.burst*(1-a.loss)-1)
 }

@@ -19,7 +19,7 @@ type pipeline struct {
 // stage is one effect with its sequences and counters.
 type stage struct {
 	effect
-	user, probe           [2]*rand.Rand // by direction: out, in
+	user, probe           [2]*sequence // by direction: out, in
 	hit, dropped, delayed atomic.Uint64
 }
 
@@ -32,8 +32,8 @@ func newStage(e effect) *stage {
 	s := &stage{effect: e}
 	for d := range 2 {
 		// The second word keeps the four sequences of one seed apart.
-		s.user[d] = rand.New(rand.NewPCG(e.seed, uint64(d)))
-		s.probe[d] = rand.New(rand.NewPCG(e.seed, uint64(d)+2))
+		s.user[d] = newSequence(e.seed, uint64(d))
+		s.probe[d] = newSequence(e.seed, uint64(d)+2)
 	}
 	return s
 }
@@ -101,16 +101,44 @@ func (p *pipeline) decide(b []byte, dir int) (drop bool, delay time.Duration) {
 		if h.probe {
 			r = s.probe[dir]
 		}
-		if a.loss > 0 && r.Float64() < a.loss {
+		if a.lose(r) {
 			s.dropped.Add(1)
 			return true, 0
 		}
-		if d := a.draw(r); d > 0 {
+		if d := a.draw(r.Rand); d > 0 {
 			s.delayed.Add(1)
 			delay += d
 		}
 	}
 	return false, delay
+}
+
+// sequence is random numbers, and whether the packet before was lost.
+type sequence struct {
+	*rand.Rand
+	begun, lost bool
+}
+
+func newSequence(seed, which uint64) *sequence {
+	return &sequence{Rand: rand.New(rand.NewPCG(seed, which))}
+}
+
+// lose tells whether a packet is lost. In bursts, one after a loss is lost too with
+// 1-1/burst, and one after none with what makes the share right in the long run.
+func (a *action) lose(r *sequence) bool {
+	p := a.loss
+	if p == 0 {
+		return false
+	}
+	if a.burst > 0 && r.begun {
+		if r.lost {
+			p = 1 - 1/a.burst
+		} else {
+			p = a.loss / (a.burst * (1 - a.loss))
+		}
+	}
+	r.begun, r.lost = true, r.Float64() < p
+	return r.lost
 }
 
 // draw gives one delay, even over delay-jitter to delay+jitter.

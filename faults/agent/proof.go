@@ -6,15 +6,28 @@ import (
 	"time"
 )
 
-// probeCount says how many probes tell a loss of share p from none: with
-// ceil(7/p) probes all get through by chance in fewer than 1 of 1000 runs
-// (1-p)^n < e^-7. At least 100, so that the share measured means something;
-// at most 7000, the least for 0.1 percent.
-func probeCount(p float64) int {
-	if p <= 0 {
+// probeCount says how many probes tell a loss from none: with ceil(7/p) probes
+// all get through by chance in fewer than 1 of 1000 runs (1-p)^n < e^-7. At least
+// 100, so that the share measured means something; at most 7000, the least for 0.1
+// percent. Bursts take more probes for the same certainty.
+func probeCount(o outlook) int {
+	if o.loss <= 0 {
 		return 0
 	}
-	return min(max(int(math.Ceil(7/p)), 100), 7000)
+	return int(min(max(math.Ceil(7/o.loss), 100)*o.spread, 7000))
+}
+
+// lossBand gives the numbers of losses out of n that lie in the central 99.9
+// percent. With a variance spread times that of single losses, n packets tell as
+// much as n/spread single ones.
+func lossBand(n int, o outlook) (lo, hi int) {
+	if o.spread <= 1 {
+		return binomialBand(n, o.loss)
+	}
+	few := max(1, int(float64(n)/o.spread))
+	lo, hi = binomialBand(few, o.loss)
+	scale := float64(n) / float64(few)
+	return int(math.Floor(float64(lo) * scale)), min(n, int(math.Ceil(float64(hi)*scale)))
 }
 
 // binomialBand gives the numbers of losses out of n that lie in the central
@@ -82,21 +95,21 @@ func delayGone(left, was time.Duration) bool {
 	return left < was/2 || left < 300*time.Microsecond
 }
 
-// lossSeen reports whether lost of n fits share p and cannot be taken for base,
-// the share that was expected without the fault.
-func lossSeen(lost, n int, p, base float64) bool {
-	lo, hi := binomialBand(n, p)
+// lossSeen reports whether lost of n fits what is wanted and cannot be taken for
+// base, which was expected without the fault.
+func lossSeen(lost, n int, want, base outlook) bool {
+	lo, hi := lossBand(n, want)
 	if lost < lo || lost > hi {
 		return false
 	}
-	_, baseHi := binomialBand(n, base)
+	_, baseHi := lossBand(n, base)
 	// Where the two bands overlap (a small loss on top of a large one) only
 	// the own band can be asked for; the counters prove the rest.
-	return lost > baseHi || base > 0
+	return lost > baseHi || base.loss > 0
 }
 
 // lossGone reports whether lost of n fits what is left.
-func lossGone(lost, n int, left float64) bool {
-	_, hi := binomialBand(n, left)
+func lossGone(lost, n int, left outlook) bool {
+	_, hi := lossBand(n, left)
 	return lost <= hi
 }

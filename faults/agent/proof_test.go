@@ -44,11 +44,11 @@ func TestBinomialBand(t *testing.T) {
 
 func TestProbeCountTellsFromNone(t *testing.T) {
 	for _, p := range []float64{0.001, 0.01, 0.1, 0.3, 1} {
-		if n := probeCount(p); math.Pow(1-p, float64(n)) > 0.001 || n > 7000 {
+		if n := probeCount(outlook{loss: p, spread: 1}); math.Pow(1-p, float64(n)) > 0.001 || n > 7000 {
 			t.Errorf("%d probes for %v", n, p)
 		}
 	}
-	if probeCount(0) != 0 {
+	if probeCount(outlook{}) != 0 {
 		t.Error("probes for no loss")
 	}
 }
@@ -90,11 +90,11 @@ func TestLossVerdicts(t *testing.T) {
 		{200, 200, 1, 0, true}, {199, 200, 1, 0, false}, {0, 700, 0.01, 0, false}, {7, 700, 0.01, 0, true},
 		{56, 200, 0.28, 0.2, true},
 	} {
-		if got := lossSeen(tt.lost, tt.n, tt.p, tt.base); got != tt.seen {
+		if got := lossSeen(tt.lost, tt.n, outlook{loss: tt.p, spread: 1}, outlook{loss: tt.base, spread: 1}); got != tt.seen {
 			t.Errorf("%+v: seen %v", tt, got)
 		}
 	}
-	if lossGone(1, 200, 0) || !lossGone(0, 200, 0) || !lossGone(20, 200, 0.1) {
+	if lossGone(1, 200, outlook{}) || !lossGone(0, 200, outlook{}) || !lossGone(20, 200, outlook{loss: 0.1, spread: 1}) {
 		t.Error("lossGone")
 	}
 }

@@ -115,7 +115,7 @@ func proveActive(ctx context.Context, sp space, e effect, r route, before time.D
 	without := slices.DeleteFunc(slices.Clone(all), func(o effect) bool { return o.id == e.id })
 	want, base := r.expect(all), r.expect(without)
 	set := r.expect([]effect{e})
-	n := probeCount(set.loss)
+	n := probeCount(set)
 	var m *Measurement
 	for try := range attempts {
 		if try > 0 && !pause(ctx, 100*time.Millisecond) {
@@ -129,10 +129,10 @@ func proveActive(ctx context.Context, sp space, e effect, r route, before time.D
 		if err != nil {
 			return nil, err
 		}
-		m = measurement(r, res, before, want.loss)
+		m = measurement(r, res, before, want)
 		delayOK := set.delay == 0 || len(res.rtts) > 0 &&
 			delaySeen(median(res.rtts)-before, slices.Min(res.rtts)-before, set.delay, want.jitter, len(res.rtts), slack+before/2)
-		lossOK := set.loss == 0 || lossSeen(res.lost(), res.sent, want.loss, base.loss)
+		lossOK := set.loss == 0 || lossSeen(res.lost(), res.sent, want, base)
 		if delayOK && lossOK {
 			return m, nil
 		}
@@ -148,7 +148,7 @@ func proveActive(ctx context.Context, sp space, e effect, r route, before time.D
 func proveGone(ctx context.Context, sp space, e effect, r route) error {
 	left := r.expect(sp.effects())
 	was := r.expect([]effect{e})
-	n := probeCount(was.loss)
+	n := probeCount(was)
 	why := ""
 	for try := range attempts {
 		if try > 0 && !pause(ctx, 200*time.Millisecond) {
@@ -171,7 +171,7 @@ func proveGone(ctx context.Context, sp space, e effect, r route) error {
 			// one is proof, however late a busy machine makes the others.
 			rest = slices.Min(res.rtts) - r.bare - left.delay
 		}
-		if lossGone(res.lost(), res.sent, left.loss) && (was.delay == 0 || delayGone(rest, was.delay)) {
+		if lossGone(res.lost(), res.sent, left) && (was.delay == 0 || delayGone(rest, was.delay)) {
 			return nil
 		}
 		why = fmt.Sprintf("%.2f ms of %.2f ms left, lost %d of %d", ms(rest), ms(was.delay), res.lost(), res.sent)
@@ -182,8 +182,8 @@ func proveGone(ctx context.Context, sp space, e effect, r route) error {
 	return errorf(Unproved, "effect still seen at %s after taking it away: %s", r.to, why)
 }
 
-func measurement(r route, res probeResult, before time.Duration, loss float64) *Measurement {
-	lo, hi := binomialBand(res.sent, loss)
+func measurement(r route, res probeResult, before time.Duration, want outlook) *Measurement {
+	lo, hi := lossBand(res.sent, want)
 	n := float64(max(res.sent, 1))
 	m := &Measurement{
 		Method: r.method, Address: r.to.String(), Probes: res.sent, Lost: res.lost(),
