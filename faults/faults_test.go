@@ -26,7 +26,7 @@ func TestDecode(t *testing.T) {
 
 		{"no kind", "", `{}`, nil, "want one of latency, loss"},
 		{"unknown kind", "los", `{}`, nil, "want one of latency, loss"},
-		{"unknown key", "loss", `{"percent":1,"persent":2}`, nil, `unknown parameter "persent"; want percent, direction, peer, seed`},
+		{"unknown key", "loss", `{"percent":1,"persent":2}`, nil, `unknown parameter "persent"; want percent, burst, exact, direction, peer, seed`},
 		{"key in capitals", "loss", `{"Percent":1}`, nil, `unknown parameter "Percent"`},
 		{"unknown key of peer", "loss", `{"percent":1,"peer":{"adresses":["10.0.0.1"]}}`, nil, "adresses"},
 		{"unknown key of peer in latency", "latency", `{"delay":"1ms","peer":{"ports":[1]}}`, nil, "ports"},
@@ -101,48 +101,36 @@ func TestDirection(t *testing.T) {
 	}
 }
 
-// Every key a fault writes must be a documented parameter, and the reverse.
+// Every key that faults of a kind write must be a documented parameter, and the reverse.
 func TestTableMatchesStructs(t *testing.T) {
-	full := []Fault{
-		Latency{time.Second, time.Second, Both, true, Peer{[]string{"10.0.0.1"}, 1, "tcp"}},
-		PacketLoss{1, 2, Both, Peer{[]string{"10.0.0.1"}, 1, "tcp"}, 1},
+	peer := Peer{[]string{"10.0.0.1"}, 1, "tcp"}
+	full := [][]Fault{
+		{Latency{time.Second, time.Second, Both, true, peer}},
+		{PacketLoss{1, 0, true, Both, peer, 1}, PacketLoss{1, 2, false, Both, peer, 1}},
 	}
 	if len(full) != len(Kinds()) {
-		t.Fatalf("%d faults for %d kinds", len(full), len(Kinds()))
+		t.Fatalf("faults of %d kinds for %d", len(full), len(Kinds()))
 	}
 	for i, k := range Kinds() {
-		b, err := json.Marshal(full[i])
-		if err != nil {
-			t.Fatal(err)
-		}
-		if full[i].Kind() != k.Kind {
-			t.Errorf("kind %q in row of %q", full[i].Kind(), k.Kind)
-		}
-		var keys map[string]any
-		if err := json.Unmarshal(b, &keys); err != nil {
-			t.Fatal(err)
-		}
 		var names []string
-		for key, v := range keys {
-			fields, object := v.(map[string]any)
-			for field := range fields {
-				names = append(names, key+"."+field)
+		for _, f := range full[i] {
+			if f.Kind() != k.Kind {
+				t.Errorf("kind %q in row of %q", f.Kind(), k.Kind)
 			}
-			if !object {
-				names = append(names, key)
+			b, err := json.Marshal(f)
+			if err != nil {
+				t.Fatal(err)
+			}
+			names = append(names, keysOf(t, b)...)
+			if back, err := Decode(k.Kind, b); err != nil || !reflect.DeepEqual(back, f) {
+				t.Errorf("%s read back as %+v, %v", b, back, err)
 			}
 		}
-		for _, p := range k.Params {
-			if !slices.Contains(names, p.Name) {
-				t.Errorf("%s documents %s, which it does not write", k.Kind, p.Name)
-			}
-		}
-		if len(names) != len(k.Params) {
-			t.Errorf("%s writes %v, documents %d parameters", k.Kind, names, len(k.Params))
-		}
-		back, err := Decode(k.Kind, b)
-		if err != nil || !reflect.DeepEqual(back, full[i]) {
-			t.Errorf("%s read back as %+v, %v", b, back, err)
+		slices.Sort(names)
+		documented := k.names()
+		slices.Sort(documented)
+		if names = slices.Compact(names); !slices.Equal(names, documented) {
+			t.Errorf("%s writes %v, documents %v", k.Kind, names, documented)
 		}
 		for _, p := range k.Params {
 			if p.Type == "" || p.Range == "" || p.Doc == "" {
@@ -153,6 +141,26 @@ func TestTableMatchesStructs(t *testing.T) {
 			t.Errorf("%s lacks what is seen or the back-ends", k.Kind)
 		}
 	}
+}
+
+// keysOf lists the keys of a JSON object, those of objects in it with a dot.
+func keysOf(t *testing.T, b []byte) []string {
+	t.Helper()
+	var keys map[string]any
+	if err := json.Unmarshal(b, &keys); err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for key, v := range keys {
+		fields, object := v.(map[string]any)
+		for field := range fields {
+			names = append(names, key+"."+field)
+		}
+		if !object {
+			names = append(names, key)
+		}
+	}
+	return names
 }
 
 func FuzzDecode(f *testing.F) {

@@ -62,6 +62,7 @@ var kinds = []KindInfo{
 		Params: []Param{
 			{"percent", "number", "percent", "", "above 0, up to 100", "share of the packets that are dropped"},
 			{"burst", "number", "packets", "0 (single losses)", "1 to 50", "how many are dropped in a row on average; bursts need the queue"},
+			{"exact", "bool", "", "false", "true, false", "drop the share of every 1000 packets to the packet; it needs the queue"},
 			directionParam,
 			addressesParam, portParam, protocolParam,
 			{"seed", "integer", "", "0 (chosen and recorded)", "0 to 18446744073709551615", "fixes which packets are dropped; a seed needs the queue"},

@@ -1,6 +1,9 @@
 package faults
 
-import "fmt"
+import (
+	"fmt"
+	"math"
+)
 
 // maxBurst keeps what proves a loss short: the longer the bursts, the more probes.
 const maxBurst = 50
@@ -19,6 +22,9 @@ type PacketLoss struct {
 	// in bursts and the share stays Percent (Gilbert's model of two states). 0 drops
 	// each packet on its own, in runs of 1/(1-Percent/100), the least Burst can be.
 	Burst float64 `json:"burst,omitempty"`
+	// Exact drops Percent of every 1000 packets of a direction to the packet, in an
+	// order that the seed chooses; Percent is then a multiple of 0.1.
+	Exact bool `json:"exact,omitempty"`
 	// Direction is out (default), in or both; with both each way drops on its own.
 	Direction Direction `json:"direction,omitempty"`
 	// Peer is the traffic concerned; default all but loopback.
@@ -43,6 +49,12 @@ func (p PacketLoss) Validate() error {
 		if !(p.Burst >= least && p.Burst <= maxBurst) {
 			return fmt.Errorf("burst is %v; want %.3g, which single losses of %v percent have, up to %d, or 0 for those", p.Burst, least, p.Percent, maxBurst)
 		}
+	}
+	if tenths := p.Percent * 10; p.Exact && math.Abs(tenths-math.Round(tenths)) > 1e-9 {
+		return fmt.Errorf("percent is %v with exact; want a multiple of 0.1", p.Percent)
+	}
+	if p.Exact && p.Burst != 0 {
+		return fmt.Errorf("burst is %v with exact; want one of the two", p.Burst)
 	}
 	if err := p.Direction.validate(); err != nil {
 		return err

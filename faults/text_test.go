@@ -22,7 +22,7 @@ func TestParse(t *testing.T) {
 
 		{"rain", "", nil, "want one of latency, loss"},
 		{"loss", "percent", nil, `"percent"; want name=value`},
-		{"loss", "share=5", nil, `unknown parameter "share"; want percent, burst, direction, peer.addresses`},
+		{"loss", "share=5", nil, `unknown parameter "share"; want percent, burst, exact, direction, peer.addresses`},
 		{"loss", "peer=db", nil, `unknown parameter "peer"`},
 		{"loss", "percent=5 percent=6", nil, "twice"},
 		{"loss", "percent=5 peer.port=1 peer.port=2", nil, "twice"},
@@ -33,6 +33,9 @@ func TestParse(t *testing.T) {
 		{"loss", `percent={"a":1}`, nil, "percent is"},
 		{"loss", "percent=101", nil, "up to 100"},
 		{"loss", "percent=5 burst=4", PacketLoss{Percent: 5, Burst: 4}, ""},
+		{"loss", "percent=5.3 exact=true", PacketLoss{Percent: 5.3, Exact: true}, ""},
+		{"loss", "percent=5.25 exact=true", nil, "multiple of 0.1"},
+		{"loss", "percent=5 exact=true burst=3", nil, "one of the two"},
 		{"loss", "percent=60 burst=2", nil, "burst is 2; want 2.5"},
 		{"loss", "percent=100 burst=5", nil, "burst is 5"},
 		{"loss", "percent=5 burst=51", nil, "up to 50"},

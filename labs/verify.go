@@ -2,7 +2,6 @@ package labs
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -167,14 +166,15 @@ func (a *Attempt) play(ctx context.Context, e *engine.Engine, o VerifyOptions, s
 	began := time.Now()
 	id := "v" + random(3)
 	report, err := a.run(ctx, e, id, o, set)
-	if rerr := Remove(context.WithoutCancel(ctx), e, id, nil); rerr != nil {
-		err = errors.Join(err, rerr)
-	}
-	a.Seconds = time.Since(began).Round(100 * time.Millisecond).Seconds()
 	if err != nil {
 		a.Got, a.Error = "error", err.Error()
 	}
 	a.judge()
+	if err := Remove(context.WithoutCancel(ctx), e, id, nil); err != nil {
+		// What was graded was graded; but something of the lab is left.
+		a.OK, a.Error = false, strings.TrimSpace(a.Error+" "+err.Error())
+	}
+	a.Seconds = time.Since(began).Round(100 * time.Millisecond).Seconds()
 	if !a.OK && o.Evidence != "" {
 		name := fmt.Sprintf("%s-%s-%s-%s.md", a.lab, a.variant, a.Name, id)
 		text := fmt.Sprintf("got %s, caught by %q, error %q\n\n%s", a.Got, a.CaughtBy, a.Error, report)

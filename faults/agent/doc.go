@@ -15,8 +15,8 @@
 // that can do what the fault asks:
 //
 //   - netem: the kernel's own emulator, for what the target sends. It cannot
-//     repeat a sequence and loses packets one by one, so a fault with a seed or
-//     with bursts is not given to it.
+//     repeat a sequence and loses packets one by one, so a fault with a seed,
+//     with bursts or of an exact count is not given to it.
 //   - queue: an nftables rule hands matching packets to the agent (NFQUEUE with
 //     the bypass flag), which delays or drops them.
 //

@@ -22,6 +22,7 @@ type action struct {
 	delay, jitter time.Duration
 	loss          float64 // 0 to 1
 	burst         float64 // mean run of losses; 0: single ones
+	exact         bool    // the share of every block of packets, to the packet
 }
 
 // match is a peer in compiled form; empty fields match all.
@@ -43,7 +44,7 @@ func effectOf(id string, f faults.Fault, seed uint64) (effect, error) {
 		a.delay, a.jitter = f.OneWay()
 		dir, peer = f.Direction, f.Peer
 	case faults.PacketLoss:
-		a.loss, a.burst = f.Percent/100, f.Burst
+		a.loss, a.burst, a.exact = f.Percent/100, f.Burst, f.Exact
 		dir, peer = f.Direction, f.Peer
 		if f.Seed != 0 {
 			seed = f.Seed
@@ -75,9 +76,14 @@ func (e effect) random() bool {
 	return false
 }
 
-// bursty reports whether losses come in runs.
-func (e effect) bursty() bool {
-	return e.out != nil && e.out.burst > 0 || e.in != nil && e.in.burst > 0
+// patterned reports whether losses follow an order that netem has not.
+func (e effect) patterned() bool {
+	for _, a := range []*action{e.out, e.in} {
+		if a != nil && (a.burst > 0 || a.exact) {
+			return true
+		}
+	}
+	return false
 }
 
 // matches reports whether a packet with this other end is concerned.

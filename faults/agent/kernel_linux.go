@@ -79,9 +79,9 @@ func (k *linux) ladder(e effect) (string, error) {
 	sendsOnly := e.in == nil
 	seeded := e.seed != 0 && e.random()
 	switch {
-	case e.bursty() && !queueOK:
-		return "", &Error{Code: NotSupported, Message: "not supported: losses in bursts need the queue, and " + c.NFQueue.Detail, Remedy: c.NFQueue.Remedy}
-	case netemOK && sendsOnly && !e.bursty() && (!seeded || !queueOK):
+	case e.patterned() && !queueOK:
+		return "", &Error{Code: NotSupported, Message: "not supported: losses in bursts or of an exact count need the queue, and " + c.NFQueue.Detail, Remedy: c.NFQueue.Remedy}
+	case netemOK && sendsOnly && !e.patterned() && (!seeded || !queueOK):
 		return "netem", nil
 	case queueOK:
 		return "queue", nil

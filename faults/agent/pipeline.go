@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"math"
 	"math/rand/v2"
 	"slices"
 	"sync"
@@ -113,11 +114,15 @@ func (p *pipeline) decide(b []byte, dir int) (drop bool, delay time.Duration) {
 	return false, delay
 }
 
-// sequence is random numbers, and whether the packet before was lost.
+// sequence is random numbers, and what is known of the packets around.
 type sequence struct {
 	*rand.Rand
 	begun, lost bool
+	block       []bool // fates to come, of an exact count
 }
+
+// blockSize is of how many packets an exact count is.
+const blockSize = 1000
 
 func newSequence(seed, which uint64) *sequence {
 	return &sequence{Rand: rand.New(rand.NewPCG(seed, which))}
@@ -130,6 +135,9 @@ func (a *action) lose(r *sequence) bool {
 	if p == 0 {
 		return false
 	}
+	if a.exact {
+		return r.next(a.loss)
+	}
 	if a.burst > 0 && r.begun {
 		if r.lost {
 			p = 1 - 1/a.burst
@@ -139,6 +147,19 @@ func (a *action) lose(r *sequence) bool {
 	}
 	r.begun, r.lost = true, r.Float64() < p
 	return r.lost
+}
+
+// next is the next fate of a block in which exactly a share is lost.
+func (r *sequence) next(share float64) bool {
+	if len(r.block) == 0 {
+		r.block = make([]bool, blockSize)
+		for _, i := range r.Perm(blockSize)[:int(math.Round(share*blockSize))] {
+			r.block[i] = true
+		}
+	}
+	lost := r.block[0]
+	r.block = r.block[1:]
+	return lost
 }
 
 // draw gives one delay, even over delay-jitter to delay+jitter.

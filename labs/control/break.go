@@ -47,9 +47,19 @@ func (c *Control) breakIt(ctx context.Context, say func(Progress)) error {
 // untilHurt waits until users suffer. Replacing containers costs a few requests
 // by itself; that is not the incident, so after a deploy users must first have
 // been well again for two seconds, or have suffered for longer than any deploy.
+// Then they may come in a rush; what is slow in it must be slow without it too.
 func (c *Control) untilHurt(ctx context.Context, broken time.Time) (err error) {
 	settled := !slices.ContainsFunc(c.lab.Break, func(s catalog.Step) bool { return s.Deploy != nil })
-	from := broken
+	from, factor := broken, 1.0
+	ask := func(f float64) error {
+		factor = f
+		return c.setRate(context.WithoutCancel(ctx), f)
+	}
+	defer func() {
+		if factor != 1 {
+			err = errors.Join(err, ask(1))
+		}
+	}()
 	for {
 		if err := c.waitUntil(ctx, c.now().Add(time.Second)); err != nil {
 			return err
@@ -61,19 +71,26 @@ func (c *Control) untilHurt(ctx context.Context, broken time.Time) (err error) {
 				continue
 			}
 			settled, from = true, now
-			if rush[c.cfg.Pace] == 1 {
-				continue
-			}
-			if err := c.setRate(ctx, rush[c.cfg.Pace]); err != nil {
+			if err := ask(rush[c.cfg.Pace]); err != nil {
 				return err
 			}
-			defer func() { err = errors.Join(err, c.setRate(context.WithoutCancel(ctx), 1)) }()
 			continue
 		}
 		if late := now.Add(-5 * time.Second); late.After(from) {
 			from = late
 		}
-		if bad := c.suffering(from, now); len(bad) > 0 && c.plain(from, now) {
+		if !now.After(from) {
+			continue
+		}
+		bad := c.suffering(from, now)
+		switch {
+		case len(bad) > 0 && factor != 1 && !c.failing(from, now):
+			if err := ask(1); err != nil {
+				return err
+			}
+			from = c.now().Add(time.Second)
+			continue
+		case len(bad) > 0 && c.plain(from, now):
 			c.line.add(Event{Actor: "system", Kind: "break", Secret: true,
 				Text: fmt.Sprintf("users suffer %.0f s after breaking: %s", now.Sub(broken).Seconds(), strings.Join(bad, ", "))})
 			return nil
@@ -84,11 +101,16 @@ func (c *Control) untilHurt(ctx context.Context, broken time.Time) (err error) {
 	}
 }
 
+// failing tells whether more than a few unlucky requests failed in a window.
+func (c *Control) failing(from, to time.Time) bool {
+	w := c.rec.Window(from, to, sli.Filter{})
+	return w.N-w.OK >= 5
+}
+
 // plain tells whether a window shows more than a few unlucky requests: five that
 // failed, or five seconds of slow ones.
 func (c *Control) plain(from, to time.Time) bool {
-	w := c.rec.Window(from, to, sli.Filter{})
-	return w.N-w.OK >= 5 || to.Sub(from) >= 5*time.Second
+	return c.failing(from, to) || to.Sub(from) >= 5*time.Second
 }
 
 // deployBlip is how long users may notice that containers were replaced.

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -28,6 +30,7 @@ func Remove(ctx context.Context, e *engine.Engine, id, keep string, done func(st
 	}
 	// What compose had asked for may still come: a container whose volume is being
 	// filled is in no list yet, but its volume and its networks are in use.
+	began := time.Now()
 	for {
 		found, err := removePass(ctx, e, id, keep, say)
 		if !found && err == nil {
@@ -36,12 +39,36 @@ func Remove(ctx context.Context, e *engine.Engine, id, keep string, done func(st
 		if err == nil {
 			continue
 		}
+		if time.Since(began) > staleAfter {
+			if stale := staleNetwork(ctx, e, id, keep, err); stale != nil {
+				return stale
+			}
+		}
 		select {
 		case <-ctx.Done():
 			return err
 		case <-time.After(300 * time.Millisecond):
 		}
 	}
+}
+
+// staleAfter is how long a network without containers may count as in use before the
+// engine is taken to have lost count.
+const staleAfter = 15 * time.Second
+
+// staleNetwork explains an error that no waiting mends: the engine may go on counting
+// an endpoint on a network that has none (seen with 20.10; moby/moby issue 42119).
+// nil means that it is another matter.
+func staleNetwork(ctx context.Context, e *engine.Engine, id, keep string, err error) error {
+	if !strings.Contains(err.Error(), "has active endpoints") {
+		return nil
+	}
+	cs, lerr := e.List(ctx, label(id))
+	if lerr != nil || slices.ContainsFunc(cs, func(c engine.Container) bool { return c.ID != keep }) {
+		return nil
+	}
+	return &Problem{"the engine has lost count of the containers on a network of lab " + id + " and cannot remove it; all else of the lab is gone",
+		"restart the engine when convenient (systemctl restart docker), then: faultlab stop " + id}
 }
 
 // removePass removes what there is, and tells whether there was anything.

@@ -65,3 +65,28 @@ func TestBandOfBursts(t *testing.T) {
 		}
 	}
 }
+
+func TestExactCount(t *testing.T) {
+	for _, percent := range []float64{.1, 1, 10, 33.3, 100} {
+		a := action{loss: percent / 100, exact: true}
+		lost, _ := series(a, 7, 20000)
+		if want := int(math.Round(percent * 200)); lost != want {
+			t.Errorf("%v %%: lost %d of 20000, want %d", percent, lost, want)
+		}
+	}
+	a := action{loss: .3, exact: true}
+	x, y, z := newSequence(1, 0), newSequence(1, 0), newSequence(2, 0)
+	same := 0
+	for i := range 5000 {
+		fate := a.lose(x)
+		if a.lose(y) != fate {
+			t.Fatalf("packet %d: the same seed draws otherwise", i)
+		}
+		if a.lose(z) == fate {
+			same++
+		}
+	}
+	if same > 3500 {
+		t.Errorf("another seed draws the same %d times of 5000", same)
+	}
+}
