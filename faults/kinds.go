@@ -35,42 +35,8 @@ type KindInfo struct {
 // Example is a fitting value for a parameter that has no default.
 func (k KindInfo) Example(param string) string { return k.example[param] }
 
-var (
-	directionParam = Param{"direction", "string", "", "out", "out, in, both", "which way packets go, seen from the target"}
-	addressesParam = Param{"peer.addresses", "list", "", "all but loopback", "up to 64 IP addresses or CIDR prefixes", "who is at the other end of the traffic concerned"}
-	portParam      = Param{"peer.port", "integer", "", "0 (any)", "1 to 65535", "the port at the other end"}
-	protocolParam  = Param{"peer.protocol", "string", "", "any", "tcp, udp, icmp", "the protocol concerned"}
-	packetBackends = []string{"netem", "queue"}
-)
-
-// kinds is the one table of what can be broken.
-var kinds = []KindInfo{
-	{
-		Kind: "latency", Family: "network", Does: "packets arrive later", Backends: packetBackends,
-		Params: []Param{
-			{"delay", "duration", "time", "", "above 0, up to 10s", "added to each packet"},
-			{"jitter", "duration", "time", "0s", "0 up to the delay", "spreads the delay evenly around its value"},
-			directionParam,
-			{"rtt", "bool", "", "false", "true, false", "take the delay as added to a round trip; with direction both half goes each way"},
-			addressesParam, portParam, protocolParam,
-		},
-		Sees:   "every request over the link takes longer by the delay, times the calls it makes in a row; load and errors stay flat",
-		decode: decodeAs[Latency], example: map[string]string{"delay": "200ms"},
-	},
-	{
-		Kind: "loss", Family: "network", Does: "a share of the packets is dropped", Backends: packetBackends,
-		Params: []Param{
-			{"percent", "number", "percent", "", "above 0, up to 100", "share of the packets that are dropped"},
-			{"burst", "number", "packets", "0 (single losses)", "1 to 50", "how many are dropped in a row on average; bursts need the queue"},
-			{"exact", "bool", "", "false", "true, false", "drop the share of every 1000 packets to the packet; it needs the queue"},
-			directionParam,
-			addressesParam, portParam, protocolParam,
-			{"seed", "integer", "", "0 (chosen and recorded)", "0 to 18446744073709551615", "fixes which packets are dropped; a seed needs the queue"},
-		},
-		Sees:   "some requests stall for 200 ms, 400 ms, 1 s and then succeed; retransmissions rise; the median and the error rate hardly move",
-		decode: decodeAs[PacketLoss], example: map[string]string{"percent": "5"},
-	},
-}
+// kinds is the one table of what can be broken, family by family.
+var kinds = slices.Concat(networkKinds, dnsKinds, processKinds, diskKinds, databaseKinds, dependencyKinds)
 
 // Kinds gives the reference facts of every kind of fault, in a fixed order.
 func Kinds() []KindInfo { return slices.Clone(kinds) }

@@ -20,7 +20,7 @@ func TestParse(t *testing.T) {
 		{"loss", "percent=5 peer.addresses=10.0.0.7,10.1.0.0/16 peer.port=5432 peer.protocol=tcp",
 			PacketLoss{Percent: 5, Peer: Peer{Addresses: []string{"10.0.0.7", "10.1.0.0/16"}, Port: 5432, Protocol: "tcp"}}, ""},
 
-		{"rain", "", nil, "want one of latency, loss"},
+		{"rain", "", nil, "want one of latency, "},
 		{"loss", "percent", nil, `"percent"; want name=value`},
 		{"loss", "share=5", nil, `unknown parameter "share"; want percent, burst, exact, direction, peer.addresses`},
 		{"loss", "peer=db", nil, `unknown parameter "peer"`},

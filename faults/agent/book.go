@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"faultlab/faults"
+	"faultlab/faults/agent/carrier"
 )
 
 // maxInjections bounds the active injections of one agent, maxEnded the ended ones it remembers.
@@ -24,6 +25,7 @@ const injectTime = 2 * time.Minute
 // book keeps the injections of one agent and what becomes of them.
 type book struct {
 	kernel kernel
+	keeper carrier.Keeper
 	news   func(Entry) // an injection ended by itself
 
 	mu     sync.Mutex
@@ -35,12 +37,13 @@ type book struct {
 
 // room makes work in one space take turns.
 type room struct {
-	turn  chan struct{}
-	users int
+	turn   chan struct{}
+	users  int
+	faults int // in place
 }
 
 // injection is one fault of the book. Its fields are guarded by the book's mu,
-// except effect, route and sp, which are fixed once ready is closed.
+// except carrier and sp, which are fixed once ready is closed.
 type injection struct {
 	entry  Entry
 	ready  chan struct{}      // closed when injecting has succeeded or failed
@@ -48,13 +51,13 @@ type injection struct {
 	failed bool
 	timer  *time.Timer
 
-	effect effect
-	route  route
-	sp     space
+	carrier carrier.Carrier
+	sp      space
+	room    *room // of sp, while the fault is in place
 }
 
-func newBook(k kernel, news func(Entry)) *book {
-	return &book{kernel: k, news: news, byID: map[string]*injection{}, spaces: map[space]*room{}}
+func newBook(k kernel, keeper carrier.Keeper, news func(Entry)) *book {
+	return &book{kernel: k, keeper: keeper, news: news, byID: map[string]*injection{}, spaces: map[space]*room{}}
 }
 
 // begin checks a request and enters it into the book, so that a revert which
@@ -72,15 +75,11 @@ func (b *book) begin(ctx context.Context, req InjectRequest) (func() (*Entry, er
 	if err != nil {
 		return nil, errorf(BadRequest, "%v", err)
 	}
-	eff, err := effectOf(req.ID, f, req.Seed)
-	if err != nil {
-		return nil, err
-	}
 	ctx, cancel := context.WithTimeout(ctx, injectTime)
 	inj := &injection{
 		entry: Entry{ID: req.ID, Kind: req.Kind, Target: req.targetName(), PID: req.PID,
 			Set: req.Params, RequestedAt: time.Now().UTC()},
-		ready: make(chan struct{}), cancel: cancel, effect: eff,
+		ready: make(chan struct{}), cancel: cancel,
 	}
 	if err := b.register(inj); err != nil {
 		cancel()
@@ -88,7 +87,7 @@ func (b *book) begin(ctx context.Context, req InjectRequest) (func() (*Entry, er
 	}
 	return func() (*Entry, error) {
 		defer cancel()
-		err := b.place(ctx, inj, req, ttl)
+		err := b.place(ctx, inj, f, req, ttl)
 		b.mu.Lock()
 		defer b.mu.Unlock()
 		if err != nil {
@@ -105,43 +104,42 @@ func (b *book) begin(ctx context.Context, req InjectRequest) (func() (*Entry, er
 }
 
 // place does the work of inject in the target's space.
-func (b *book) place(ctx context.Context, inj *injection, req InjectRequest, ttl time.Duration) error {
+func (b *book) place(ctx context.Context, inj *injection, f faults.Fault, req InjectRequest, ttl time.Duration) error {
 	sp, leave, err := b.open(ctx, req.PID)
 	if err != nil {
 		return err
 	}
 	defer leave()
 	inj.sp = sp
-	r, before, err := findRoute(ctx, sp, inj.effect, req.Probes)
+	inj.carrier, err = b.kernel.carrier(sp, carrier.Order{ID: req.ID, Fault: f, Seed: req.Seed, Probes: req.Probes,
+		Target: carrier.Target{Name: req.targetName(), PID: req.PID, InNetwork: sp.do}, Keeper: b.keeper})
 	if err != nil {
 		return err
 	}
-	inj.route = r
-	backend, err := sp.install(inj.effect)
-	if err != nil {
-		return errors.Join(err, sp.uninstall(req.ID))
-	}
-	m, err := proveActive(ctx, sp, inj.effect, r, before)
-	select {
-	case <-sp.gone():
-		err = errorf(TargetGone, "process %d of the target has ended", req.PID)
-	default:
+	placed, err := inj.carrier.Place(ctx)
+	if placed.Done == "" {
+		select {
+		case <-sp.gone():
+			err = errorf(TargetGone, "process %d of the target has ended", req.PID)
+		default:
+		}
 	}
 	if err != nil {
-		return errors.Join(err, sp.uninstall(req.ID))
+		return errors.Join(err, inj.carrier.Drop())
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	now := time.Now().UTC()
 	e := &inj.entry
-	e.Backend, e.Measured, e.State = backend, m, Active
+	e.Backend, e.Measured, e.Seed, e.State = placed.Backend, placed.Measured, placed.Seed, Active
 	e.ActiveAt, e.EndsAt = now, now.Add(ttl)
-	for _, in := range sp.effects() {
-		if in.id == req.ID {
-			e.Seed = in.seed
-		}
-	}
 	inj.timer = time.AfterFunc(ttl, func() { b.expire(inj) })
+	if placed.Done != "" {
+		b.end(inj, Expired, placed.Done, inj.carrier.Packets())
+		return nil
+	}
+	inj.room = b.spaces[sp]
+	inj.room.faults++
 	return nil
 }
 
@@ -219,7 +217,7 @@ func (b *book) wait(ctx context.Context, sp space) (leave func(), err error) {
 		b.mu.Lock()
 		defer b.mu.Unlock()
 		r.users--
-		if r.users == 0 && len(sp.effects()) == 0 && b.spaces[sp] == r {
+		if r.users == 0 && r.faults == 0 && b.spaces[sp] == r {
 			delete(b.spaces, sp)
 			_ = sp.close() // nothing is installed any more
 		}
@@ -249,7 +247,7 @@ func (b *book) status() []Entry {
 
 func (b *book) current(inj *injection) Entry {
 	if inj.entry.State == Active {
-		inj.entry.Packets = inj.sp.packets(inj.entry.ID)
+		inj.entry.Packets = inj.carrier.Packets()
 	}
 	return inj.entry
 }

@@ -3,7 +3,6 @@ package agent
 import (
 	"context"
 	"errors"
-	"slices"
 	"sync"
 	"time"
 )
@@ -40,14 +39,11 @@ func (b *book) revert(ctx context.Context, id string, state State, reason string
 	if e, ended := b.ended(inj); ended {
 		return e, nil
 	}
-	packets := inj.sp.packets(id)
-	err = inj.sp.uninstall(id)
-	if err == nil {
-		err = proveGone(ctx, inj.sp, inj.effect, inj.route)
-		if errors.Is(err, &Error{Code: NoProbe}) {
-			// The rules are away, and nobody is left to measure against; the record says so.
-			reason, err = joinReason(reason, err.Error()), nil
-		}
+	packets := inj.carrier.Packets()
+	err = inj.carrier.Take(ctx)
+	if errors.Is(err, &Error{Code: NoProbe}) {
+		// It is away, and nobody is left to measure against; the record says so.
+		reason, err = joinReason(reason, err.Error()), nil
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -57,14 +53,16 @@ func (b *book) revert(ctx context.Context, id string, state State, reason string
 		state, reason = Lost, "the target's process has ended"
 	default:
 	}
-	if err != nil {
+	switch {
+	case inj.entry.State != Active: // lost meanwhile
+		err = nil
+	case err != nil:
 		inj.entry.Reason = "not reverted: " + err.Error()
-		e := inj.entry
-		return &e, err
+	default:
+		b.end(inj, state, reason, packets)
 	}
-	b.end(inj, state, reason, packets)
 	e := inj.entry
-	return &e, nil
+	return &e, err
 }
 
 func (b *book) ended(inj *injection) (*Entry, bool) {
@@ -82,6 +80,10 @@ func (b *book) end(inj *injection, state State, reason string, p Packets) {
 	inj.entry.State, inj.entry.Reason, inj.entry.Packets = state, reason, p
 	inj.entry.RevertedAt = time.Now().UTC()
 	inj.timer.Stop()
+	if inj.room != nil {
+		inj.room.faults--
+		inj.room = nil
+	}
 }
 
 // expire ends an injection whose time is over, and keeps trying when that fails.
@@ -104,19 +106,26 @@ func (b *book) expire(inj *injection) {
 func (b *book) watch(sp space) {
 	<-sp.gone()
 	b.mu.Lock()
+	var gone []*injection
 	var lost []Entry
 	for _, inj := range b.order {
 		if inj.sp == sp && inj.entry.State == Active {
-			b.end(inj, Lost, "the target's process has ended", sp.packets(inj.entry.ID))
-			lost = append(lost, inj.entry)
+			b.end(inj, Lost, "the target's process has ended", inj.carrier.Packets())
+			gone, lost = append(gone, inj), append(lost, inj.entry)
 		}
 	}
+	open := b.spaces[sp] != nil
+	if open {
+		b.spaces[sp].users++ // the space must not close before it is cleared
+	}
 	b.mu.Unlock()
-	if leave, err := b.enter(context.Background(), sp); err == nil {
-		for _, e := range sp.effects() {
-			_ = sp.uninstall(e.id) // the namespace is going away; a failure says no more than that
+	if open {
+		if leave, err := b.wait(context.Background(), sp); err == nil {
+			for _, inj := range gone {
+				_ = inj.carrier.Drop() // the target is going away; a failure says no more than that
+			}
+			leave()
 		}
-		leave()
 	}
 	for _, e := range lost {
 		b.news(e)
@@ -127,26 +136,34 @@ func (b *book) watch(sp space) {
 func (b *book) close() error {
 	b.mu.Lock()
 	b.closed = true
-	var errs []error
 	spaces := make([]space, 0, len(b.spaces))
 	for sp := range b.spaces {
 		spaces = append(spaces, sp)
 	}
-	for _, inj := range slices.Clone(b.order) {
+	var active []*injection
+	for _, inj := range b.order {
 		if inj.entry.State == Active {
 			b.end(inj, Reverted, "the agent ended", Packets{})
+			active = append(active, inj)
 		}
 	}
 	clear(b.spaces)
 	b.mu.Unlock()
 	// All at once: one may have to wait for packets it holds back.
-	closed := make([]error, len(spaces))
+	return errors.Join(
+		together(spaces, space.clear),
+		together(active, func(inj *injection) error { return inj.carrier.Drop() }),
+		together(spaces, space.close),
+		b.kernel.close())
+}
+
+// together does the same to all of a list at the same time and joins the errors.
+func together[T any](list []T, do func(T) error) error {
+	errs := make([]error, len(list))
 	var wg sync.WaitGroup
-	for i, sp := range spaces {
-		wg.Go(func() { closed[i] = sp.close() })
+	for i, x := range list {
+		wg.Go(func() { errs[i] = do(x) })
 	}
 	wg.Wait()
-	errs = append(errs, closed...)
-	errs = append(errs, b.kernel.close())
 	return errors.Join(errs...)
 }

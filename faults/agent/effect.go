@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"errors"
 	"net/netip"
 	"slices"
 	"time"
@@ -32,6 +33,9 @@ type match struct {
 	proto    string // tcp, udp, icmp or ""
 }
 
+// errNotPackets says that a fault is of another family.
+var errNotPackets = errors.New("not a fault on packets")
+
 // effectOf turns a validated fault into its effect.
 func effectOf(id string, f faults.Fault, seed uint64) (effect, error) {
 	var (
@@ -50,7 +54,7 @@ func effectOf(id string, f faults.Fault, seed uint64) (effect, error) {
 			seed = f.Seed
 		}
 	default:
-		return effect{}, errorf(NotSupported, "no back-end carries a fault of kind %q", f.Kind())
+		return effect{}, errNotPackets
 	}
 	pre, err := peer.Prefixes()
 	if err != nil {

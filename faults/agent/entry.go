@@ -2,8 +2,9 @@ package agent
 
 import (
 	"encoding/json"
-	"fmt"
 	"time"
+
+	"faultlab/faults/agent/carrier"
 )
 
 // State is where an injection stands.
@@ -17,27 +18,32 @@ const (
 	Lost     State = "lost"     // the target or the agent went away, and the effect with it
 )
 
-// Measurement is what probes saw, before and with the fault.
-type Measurement struct {
-	Method  string `json:"method"`  // icmp, tcp-syn or dns
-	Address string `json:"address"` // who answered
-	Probes  int    `json:"probes"`  // sent with the fault on
-	Lost    int    `json:"lost"`    // of them without an answer
-	// LossPercent is the share of lost probes; the band is where it should lie
-	// in 99.9 of 100 runs (binomial) given what is set.
-	LossPercent float64    `json:"loss_percent"`
-	LossBand    [2]float64 `json:"loss_band"`
-	BeforeMS    float64    `json:"before_ms"` // median round trip before
-	AfterMS     float64    `json:"after_ms"`  // median round trip with the fault
-	AddedMS     float64    `json:"added_ms"`  // the difference
-}
+// What carriers and the agent share; see package carrier.
+type (
+	// Measurement is what probes saw, before and with the fault.
+	Measurement = carrier.Measurement
+	// Packets counts what the fault did since it became active, probes included.
+	Packets = carrier.Packets
+	// Error is an error with its class and, where there is one, the remedy.
+	Error = carrier.Error
+	// Code classifies an [Error].
+	Code = carrier.Code
+)
 
-// Packets counts what the fault did to packets since it became active, probes included.
-type Packets struct {
-	Hit     uint64 `json:"hit"`     // matched the peer and the direction
-	Dropped uint64 `json:"dropped"` // of them dropped
-	Delayed uint64 `json:"delayed"` // of them delayed
-}
+// The codes of errors that cross the wire.
+const (
+	BadRequest   = carrier.BadRequest
+	NotSupported = carrier.NotSupported
+	Unproved     = carrier.Unproved
+	NoProbe      = carrier.NoProbe
+	NotFound     = carrier.NotFound
+	Refused      = carrier.Refused
+	TargetGone   = carrier.TargetGone
+	Failed       = carrier.Failed
+	Dead         = carrier.Dead
+)
+
+func errorf(c Code, format string, args ...any) *Error { return carrier.Errorf(c, format, args...) }
 
 // Entry is one injection in the journal.
 type Entry struct {
@@ -58,44 +64,6 @@ type Entry struct {
 	EndsAt      time.Time    `json:"ends_at,omitzero"`
 	State       State        `json:"state"`
 	Reason      string       `json:"reason,omitempty"`
-}
-
-// Code classifies an [Error].
-type Code string
-
-// The codes of errors that cross the wire.
-const (
-	BadRequest   Code = "bad-request"   // not understood, or out of range
-	NotSupported Code = "not-supported" // the kernel lacks something
-	Unproved     Code = "unproved"      // the effect was not seen; it was undone
-	NoProbe      Code = "no-probe"      // nobody answered a probe; nothing was done
-	NotFound     Code = "not-found"     // no such injection
-	Refused      Code = "refused"       // not ours to touch
-	TargetGone   Code = "target-gone"   // the process or the container has ended
-	Failed       Code = "failed"        // the kernel or the engine refused an operation
-	Dead         Code = "agent-dead"    // the agent has gone away
-)
-
-// Error is an error with its class and, where there is one, the remedy.
-type Error struct {
-	Code    Code   `json:"code"`
-	Message string `json:"message"`
-	Remedy  string `json:"remedy,omitempty"`
-}
-
-func (e *Error) Error() string { return e.Message }
-
-// Hint is the remedy, for the command's second error line.
-func (e *Error) Hint() string { return e.Remedy }
-
-// Is makes errors.Is(err, &Error{Code: c}) ask for the class alone.
-func (e *Error) Is(target error) bool {
-	t, ok := target.(*Error)
-	return ok && t.Code == e.Code && (t.Message == "" || t.Message == e.Message)
-}
-
-func errorf(c Code, format string, args ...any) *Error {
-	return &Error{Code: c, Message: fmt.Sprintf(format, args...)}
 }
 
 // Capability is one thing the kernel has or lacks.

@@ -4,6 +4,8 @@ import (
 	"context"
 	"net/netip"
 	"time"
+
+	"faultlab/faults/agent/carrier"
 )
 
 // kernel is what the server needs of the machine.
@@ -11,6 +13,8 @@ type kernel interface {
 	capabilities() Capabilities
 	// open enters the network namespace of a process. Opening one that is open gives the same space.
 	open(pid int) (space, error)
+	// carrier finds who carries an order in a space.
+	carrier(s space, o carrier.Order) (carrier.Carrier, error)
 	// sweep removes what dead agents left in the namespaces of these processes and says what.
 	sweep(pids []int) ([]string, error)
 	close() error
@@ -19,6 +23,8 @@ type kernel interface {
 // space is one target's network namespace. Calls are made one at a time,
 // except gone, effects and packets.
 type space interface {
+	// do runs f on a thread that is in the namespace. Sockets f opens stay in it.
+	do(f func() error) error
 	// install puts an effect in place and names the back-end that carries it.
 	install(e effect) (backend string, err error)
 	// uninstall takes it away; an unknown id is not an error.
@@ -32,7 +38,9 @@ type space interface {
 	probe(ctx context.Context, run probeRun) (probeResult, error)
 	// gone is closed when the process the space was opened for has ended.
 	gone() <-chan struct{}
-	// close takes everything away and leaves the namespace.
+	// clear takes every effect away.
+	clear() error
+	// close clears and leaves the namespace.
 	close() error
 }
 

@@ -156,7 +156,22 @@ func (s *linuxSpace) probe(ctx context.Context, run probeRun) (probeResult, erro
 
 func (s *linuxSpace) gone() <-chan struct{} { return s.over }
 
+func (s *linuxSpace) clear() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var errs []error
+	if s.netem != nil {
+		errs = append(errs, s.netem.close())
+	}
+	if s.queue != nil {
+		errs = append(errs, s.queue.clear())
+	}
+	s.order = nil
+	return errors.Join(errs...)
+}
+
 func (s *linuxSpace) close() error {
+	err := s.clear()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.kernel.mu.Lock()
@@ -164,17 +179,12 @@ func (s *linuxSpace) close() error {
 		delete(s.kernel.spaces, s.inode)
 	}
 	s.kernel.mu.Unlock()
-	var errs []error
-	if s.netem != nil {
-		errs = append(errs, s.netem.close())
-	}
 	if s.queue != nil {
-		errs = append(errs, s.queue.close())
+		err = errors.Join(err, s.queue.rules.close())
 	}
-	s.order = nil
 	s.links.Close()
 	s.namespace.close()
-	return errors.Join(errs...)
+	return err
 }
 
 // candidates are the match's own single addresses, gateways, the first

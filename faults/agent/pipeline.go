@@ -75,7 +75,7 @@ func (p *pipeline) packets(id string) Packets {
 	defer p.mu.Unlock()
 	for _, s := range p.stages {
 		if s.id == id {
-			return Packets{s.hit.Load(), s.dropped.Load(), s.delayed.Load()}
+			return Packets{Hit: s.hit.Load(), Dropped: s.dropped.Load(), Delayed: s.delayed.Load()}
 		}
 	}
 	return Packets{}

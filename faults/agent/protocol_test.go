@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"faultlab/faults/agent/carrier"
 )
 
 func TestParseProbe(t *testing.T) {
@@ -24,10 +26,11 @@ func TestParseProbe(t *testing.T) {
 // noKernel lets the protocol run without a kernel.
 type noKernel struct{}
 
-func (noKernel) capabilities() Capabilities    { return Capabilities{} }
-func (noKernel) open(int) (space, error)       { return nil, errorf(NotSupported, "none") }
-func (noKernel) sweep([]int) ([]string, error) { return nil, nil }
-func (noKernel) close() error                  { return nil }
+func (noKernel) capabilities() Capabilities                            { return Capabilities{} }
+func (noKernel) open(int) (space, error)                               { return nil, errorf(NotSupported, "none") }
+func (noKernel) carrier(space, carrier.Order) (carrier.Carrier, error) { return nil, nil }
+func (noKernel) sweep([]int) ([]string, error)                         { return nil, nil }
+func (noKernel) close() error                                          { return nil }
 
 // Whatever comes in, every answer is JSON and the server ends with its input.
 func FuzzServe(f *testing.F) {

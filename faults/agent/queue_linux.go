@@ -158,12 +158,15 @@ func (q *queue) silence() {
 	q.nfq = nil
 }
 
-// close takes everything away, the table as well.
-func (q *queue) close() error {
+// clear takes every effect away and keeps the table, the lock.
+func (q *queue) clear() error {
 	var err error
 	if q.nfq != nil && q.rules.chains[dirOut] != nil {
 		err = q.rules.set(nil, q.num)
 	}
 	q.silence()
-	return errors.Join(err, q.rules.close())
+	return errors.Join(err, q.rules.unhook())
 }
+
+// close takes everything away, the table as well.
+func (q *queue) close() error { return errors.Join(q.clear(), q.rules.close()) }

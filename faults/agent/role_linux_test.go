@@ -18,6 +18,13 @@ import (
 const roleEnv = "FAULTLAB_TEST_ROLE"
 
 func TestMain(m *testing.M) {
+	if role := roles[os.Getenv(roleVariable)]; role != nil {
+		if err := role(); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
 	switch os.Getenv(roleEnv) {
 	case "agent":
 		k, _ := newKernel()

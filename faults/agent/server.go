@@ -9,8 +9,11 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/exec"
 	"sync"
 	"time"
+
+	"faultlab/faults/agent/keeper"
 )
 
 // maxInFlight bounds the requests worked on at once; the next line waits.
@@ -22,6 +25,9 @@ const maxInFlight = 64
 // host's root and its pid namespace; where the kernel is not Linux it answers
 // that nothing is supported.
 func Serve(ctx context.Context, in io.Reader, out io.Writer) error {
+	if role := roles[os.Getenv(roleVariable)]; role != nil {
+		return role()
+	}
 	k, err := newKernel()
 	if err != nil {
 		return err
@@ -41,7 +47,8 @@ func serve(ctx context.Context, k kernel, in io.Reader, out io.Writer) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	s := &server{out: json.NewEncoder(out)}
-	s.book = newBook(k, func(e Entry) { s.send(response{Entry: &e}) })
+	keep := keeper.New(func() *exec.Cmd { return child("keeper") }, acts)
+	s.book = newBook(k, keep, func(e Entry) { s.send(response{Entry: &e}) })
 
 	lines := make(chan []byte)
 	var readErr error
@@ -70,7 +77,7 @@ loop:
 	}
 	cancel() // ends what is being measured; it is undone like the rest
 	wg.Wait()
-	err := s.book.close()
+	err := errors.Join(s.book.close(), keep.Close())
 	if readErr != nil && !errors.Is(readErr, context.Canceled) {
 		err = errors.Join(err, fmt.Errorf("read requests: %w", readErr))
 	}

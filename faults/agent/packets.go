@@ -1,0 +1,63 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"faultlab/faults/agent/carrier"
+)
+
+// packetFault carries a fault on packets: an effect in a space.
+type packetFault struct {
+	space  space
+	effect effect
+	probes []string
+	route  route
+}
+
+// carryPackets gives the carrier of an order for a fault on packets.
+func carryPackets(s space, o carrier.Order) (carrier.Carrier, error) {
+	e, err := effectOf(o.ID, o.Fault, o.Seed)
+	if errors.Is(err, errNotPackets) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &packetFault{space: s, effect: e, probes: o.Probes}, nil
+}
+
+func (f *packetFault) Place(ctx context.Context) (carrier.Placed, error) {
+	var before time.Duration
+	var err error
+	if f.route, before, err = findRoute(ctx, f.space, f.effect, f.probes); err != nil {
+		return carrier.Placed{}, err
+	}
+	backend, err := f.space.install(f.effect)
+	if err != nil {
+		return carrier.Placed{}, err
+	}
+	m, err := proveActive(ctx, f.space, f.effect, f.route, before)
+	if err != nil {
+		return carrier.Placed{}, err
+	}
+	p := carrier.Placed{Backend: backend, Measured: m}
+	for _, e := range f.space.effects() {
+		if e.id == f.effect.id {
+			p.Seed = e.seed
+		}
+	}
+	return p, nil
+}
+
+func (f *packetFault) Take(ctx context.Context) error {
+	if err := f.space.uninstall(f.effect.id); err != nil {
+		return err
+	}
+	return proveGone(ctx, f.space, f.effect, f.route)
+}
+
+func (f *packetFault) Drop() error { return f.space.uninstall(f.effect.id) }
+
+func (f *packetFault) Packets() carrier.Packets { return f.space.packets(f.effect.id) }

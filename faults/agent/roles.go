@@ -1,0 +1,28 @@
+package agent
+
+import (
+	"os"
+	"os/exec"
+
+	"faultlab/faults/agent/keeper"
+)
+
+// roleVariable of the environment makes a process of this executable one of the
+// agent's children. The agent starts them with its own arguments, which led to Serve.
+const roleVariable = "FAULTLAB_AGENT_ROLE"
+
+// roles are what the agent's children do, by their role.
+var roles = map[string]func() error{
+	"keeper": func() error { return keeper.Run(acts, os.Stdin, os.Stdout) },
+}
+
+// acts are what a keeper can put back.
+var acts = map[string]keeper.Act{}
+
+// child is a process of the agent's own executable in a role.
+func child(role string) *exec.Cmd {
+	cmd := exec.Command("/proc/self/exe", os.Args[1:]...)
+	cmd.Env = append(os.Environ(), roleVariable+"="+role)
+	cmd.Stderr = os.Stderr
+	return cmd
+}

@@ -1,0 +1,4 @@
+package faults
+
+// fullDependency has faults with every parameter set, for the table's test.
+var fullDependency []Fault

@@ -1,0 +1,4 @@
+package faults
+
+// dnsKinds are the faults on looking up names.
+var dnsKinds = []KindInfo{}
