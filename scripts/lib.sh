@@ -71,7 +71,8 @@ need_go() {
   have go || [ ! -x /usr/local/go/bin/go ] || PATH=$PATH:/usr/local/go/bin
   have go || die "Go is not installed" "install Go $(sed -n 's/^go //p' go.mod) or newer, see https://go.dev/doc/install"
   say "building the command: go build ./cmd/faultlab"
-  run go build -o "$tmp/faultlab" ./cmd/faultlab
+  # Built like the images' binaries, so that nothing is compiled twice.
+  run env CGO_ENABLED=0 go build -trimpath -buildvcs=false -o "$tmp/faultlab" ./cmd/faultlab
 }
 
 # need_engine makes sure that a Docker Engine answers. Where there is none, and

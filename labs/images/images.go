@@ -56,7 +56,7 @@ func Ensure(ctx context.Context, e *engine.Engine, say Say) (Set, error) {
 	if err != nil {
 		return Set{}, err
 	}
-	say(0, steps, "waiting for another build")
+	say(0, steps, "looking for what there is")
 	unlock, err := lockedfile.MutexAt(path.Join(dir, "images.lock")).Lock()
 	if err != nil {
 		return Set{}, fmt.Errorf("lock the builds: %w", err)
