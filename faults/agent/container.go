@@ -215,6 +215,11 @@ func (a *Agent) Inject(ctx context.Context, containerID string, f faults.Fault, 
 	if a.closed {
 		return nil, errorf(Dead, "the agent was closed")
 	}
+	if e := in.entry; e.State != Active { // over already, like a process that was killed
+		in.once.Do(func() { close(in.quit) })
+		go a.tell(e) // takes the lock that is held here
+		return in, nil
+	}
 	a.wg.Go(in.follow)
 	return in, nil
 }
