@@ -62,13 +62,9 @@ func Start(ctx context.Context, e *engine.Engine, o StartOptions, say func(contr
 	}
 	set := o.Set
 	if set == nil {
-		s, err := images.Ensure(ctx, e, func(done, of int, text string) {
-			say(control.Progress{Phase: "images", Done: done, Of: of, Text: text})
-		})
-		if err != nil {
+		if set, err = MakeImages(ctx, e, say); err != nil {
 			return nil, err
 		}
-		set = &s
 	}
 	cfg.Control, cfg.Registry, cfg.CreatedAt = set.Control, set.Registry, time.Now()
 	ready, err := launch(ctx, e, cfg, lab.Scenario, say)
@@ -81,6 +77,17 @@ func Start(ctx context.Context, e *engine.Engine, o StartOptions, say func(contr
 	}
 	return &Started{ID: cfg.ID, Scenario: lab.Scenario, Seed: cfg.Seed, Pace: cfg.Pace,
 		StartedAt: ready.StartedAt, BrokenAt: ready.BrokenAt, ExpiresAt: ready.ExpiresAt, Brief: ready.Brief}, nil
+}
+
+// MakeImages makes what is missing of the images that labs run from, and names them.
+func MakeImages(ctx context.Context, e *engine.Engine, say func(control.Progress)) (*images.Set, error) {
+	set, err := images.Ensure(ctx, e, func(done, of int, text string) {
+		say(control.Progress{Phase: "images", Done: done, Of: of, Text: text})
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &set, nil
 }
 
 // settle fills in what was left open and chooses lab and variant.

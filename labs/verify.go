@@ -77,7 +77,7 @@ func Verify(ctx context.Context, e *engine.Engine, o VerifyOptions, say func(con
 		}
 		o.Parallel = max(1, info.CPUs)
 	}
-	set, err := images.Ensure(ctx, e, func(n, of int, text string) { say(control.Progress{Phase: "images", Done: n, Of: of, Text: text}) })
+	set, err := MakeImages(ctx, e, say)
 	if err != nil {
 		return nil, err
 	}
@@ -92,7 +92,7 @@ func Verify(ctx context.Context, e *engine.Engine, o VerifyOptions, say func(con
 		}
 		wg.Go(func() {
 			defer func() { <-slots }()
-			a.play(ctx, e, o, &set)
+			a.play(ctx, e, o, set)
 			mu.Lock()
 			defer mu.Unlock()
 			if done != nil {

@@ -51,7 +51,7 @@ func newRoot() *cobra.Command {
 	})
 	root.SetHelpCommand(newHelp())
 	root.AddCommand(
-		newList(), newStart(), newPs(), newStop(), newDoctor(),
+		newList(), newStart(), newPs(), newStop(), newDoctor(), newImages(),
 		newBrief(), newStatus(), newEscalate(), newShell(), newExec(),
 		newDiagnose(), newGrade(), newReport(), newVerify(),
 		newFaults(), newInject(), newRevert(),

@@ -32,8 +32,8 @@ const LabelImage = "faultlab.image"
 
 // Set names the images of one state of the source.
 type Set struct {
-	Control  string // the faultlab binary: control and agent
-	Registry string // prefix of the shop's images, e.g. registry.shop.internal/3fa9c1d2e4b5
+	Control  string `json:"control"`  // the faultlab binary: control and agent
+	Registry string `json:"registry"` // prefix of the shop's images, e.g. registry.shop.internal/3fa9c1d2e4b5
 }
 
 // Say is told what is going on: done of steps, and a line about the step.
