@@ -125,6 +125,9 @@ func kernel(ctx context.Context, e *engine.Engine, add func(Finding)) string {
 	}{{"netem", caps.Netem}, {"queue", caps.NFQueue}, {"owner tables", caps.OwnerTables}} {
 		add(Finding{Name: "kernel: " + c.name, OK: c.OK, Optional: backend != "", Detail: c.Detail, Remedy: c.Remedy})
 	}
+	for _, c := range caps.Others {
+		add(Finding{Name: "kernel: " + c.Name, OK: c.OK, Optional: true, Detail: c.Detail, Remedy: c.Remedy})
+	}
 	return backend
 }
 

@@ -25,11 +25,14 @@ func probeKernel() Capabilities {
 		if os.Geteuid() != 0 {
 			why.Detail = "not root: " + why.Detail
 		}
-		return Capabilities{why, why, why}
+		return Capabilities{Netem: why, NFQueue: why, OwnerTables: why}
 	}
 	defer ns.Close()
 	c.Netem = probeNetem(ns)
 	c.NFQueue, c.OwnerTables = probeQueue(ns)
+	for _, list := range abilities {
+		c.Others = append(c.Others, list()...)
+	}
 	return c
 }
 

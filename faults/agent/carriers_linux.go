@@ -18,3 +18,6 @@ func (k *linux) carrier(s space, o carrier.Order) (carrier.Carrier, error) {
 	}
 	return nil, errorf(NotSupported, "no back-end carries a fault of kind %q", o.Fault.Kind())
 }
+
+// abilities are what the families besides that on packets found of what they need.
+var abilities = []func() []carrier.Ability{}

@@ -80,6 +80,8 @@ type Capabilities struct {
 	Netem       Capability `json:"netem"`        // delays and drops in the kernel
 	NFQueue     Capability `json:"nfqueue"`      // delays and drops in the agent
 	OwnerTables Capability `json:"owner_tables"` // rules vanish with a killed agent
+	// Others are what the families of faults other than those on packets need.
+	Others []carrier.Ability `json:"others,omitempty"`
 }
 
 // Backend names the first back-end of the ladder that works, or "" for none.

@@ -95,3 +95,11 @@ type Measurement struct {
 
 // Milliseconds is a duration as measurements have it.
 func Milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
+
+// Ability says whether a part of the kernel that faults need is there.
+type Ability struct {
+	Name   string `json:"name"` // such as "cgroup cpu"
+	OK     bool   `json:"ok"`
+	Detail string `json:"detail"`           // what was found, and which kinds of faults need it
+	Remedy string `json:"remedy,omitempty"` // where it is missing
+}
