@@ -74,19 +74,17 @@ func median(d []time.Duration) time.Duration {
 
 // delaySeen reports whether the added delay measured is the one set: within a
 // fifth of it (and 0.3 ms, but never less than half), what jitter does to a
-// median of n, and slack for the machine. Without jitter no packet can be
-// faster than the delay, so the quickest one says that it is not too long: a
-// busy machine makes medians late, but not every packet.
+// median of n, and slack for the machine. That it is not too long is told by the
+// quickest packet as well: a busy machine makes medians late, but not every packet.
+// Without jitter none can be faster than the delay; with it the least of n even
+// draws over delay±jitter lies on average 2*jitter/(n+1) above delay-jitter.
 func delaySeen(added, quickest, set, jitter time.Duration, n int, slack time.Duration) bool {
 	// The median of n even draws over ±jitter deviates by about jitter/sqrt(n+2);
 	// four times that is met practically always.
 	spread := time.Duration(4 * float64(jitter) / math.Sqrt(float64(n)+2))
 	spread = min(spread, jitter)
 	least := max(set/2, set*4/5-300*time.Microsecond)
-	top := added
-	if jitter == 0 {
-		top = min(added, quickest)
-	}
+	top := min(added, quickest+jitter-2*jitter/time.Duration(n+1))
 	return added >= least-spread && added > set/4 && top <= set*6/5+spread+slack
 }
 

@@ -75,6 +75,22 @@ func TestDelayVerdicts(t *testing.T) {
 			t.Errorf("%+v: gone %v", tt, got)
 		}
 	}
+	// Late medians are the machine's doing when some packet was quick enough.
+	for _, tt := range []struct {
+		added, quickest, set, jitter time.Duration
+		seen                         bool
+	}{
+		{202, 51, 50, 0, true},
+		{202, 101, 50, 0, false},
+		{202, 23, 40, 20, true},
+		{80, 62, 40, 20, false}, // twice as long as set
+		{5, 1, 40, 20, false},
+	} {
+		ms := time.Millisecond
+		if got := delaySeen(tt.added*ms, tt.quickest*ms, tt.set*ms, tt.jitter*ms, 15, 3*ms); got != tt.seen {
+			t.Errorf("%+v: seen %v", tt, got)
+		}
+	}
 	if median([]time.Duration{3, 1, 2}) != 2 || median([]time.Duration{4, 2}) != 3 || median(nil) != 0 {
 		t.Error("median")
 	}
