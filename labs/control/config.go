@@ -19,6 +19,7 @@ const (
 	RoleTraffic = "traffic"
 	RoleBastion = "bastion"
 	RoleShop    = "shop"
+	RoleDeploy  = "deploy"  // what the grader runs docker compose in
 	RoleSweeper = "sweeper" // the container that clears a lab away when control gives up
 )
 

@@ -102,14 +102,16 @@ func removePass(ctx context.Context, e *engine.Engine, id, keep string, say func
 	return found, errors.Join(errs...)
 }
 
-// removeAll removes containers at the same time, the bastion before the others.
+// removeAll removes containers at the same time, those that docker compose may be
+// running in before the others.
 func removeAll(ctx context.Context, e *engine.Engine, cs []engine.Container, keep string, say func(string, ...any)) []error {
 	var mu sync.Mutex
 	var errs []error
 	for _, bastion := range []bool{true, false} {
 		var wg sync.WaitGroup
 		for _, c := range cs {
-			if c.ID == keep || (c.Labels[endpoint.LabelRole] == RoleBastion) != bastion {
+			role := c.Labels[endpoint.LabelRole]
+			if c.ID == keep || (role == RoleBastion || role == RoleDeploy) != bastion {
 				continue
 			}
 			wg.Go(func() {

@@ -97,16 +97,24 @@ func (c *Control) bringUp(ctx context.Context, say func(Progress)) error {
 }
 
 func (c *Control) startBastion(ctx context.Context) error {
-	_, err := c.eng.Run(ctx, engine.Spec{
-		Name: Name(c.cfg.ID, RoleBastion), Hostname: "bastion", Image: c.cfg.Registry + "/bastion:1",
-		Labels: Labels(c.cfg.ID, RoleBastion, true), Init: true, WorkDir: workspacePath,
-		Env:         map[string]string{"DOCKER_HOST": "unix://" + runPath + "/docker.sock", "COMPOSE_PROGRESS": "plain", "COMPOSE_MENU": "0"},
-		Volumes:     map[string]string{Name(c.cfg.ID, "workspace"): workspacePath, Name(c.cfg.ID, "run"): runPath},
-		Networks:    []engine.Join{{Network: Name(c.cfg.ID, "shop"), IP: host(c.shop, 5)}},
-		DNS:         []string{host(c.shop, 53).String()},
-		MemoryBytes: 256 << 20, PidsLimit: 256, LogMaxSize: "1m",
-	})
+	s := c.bastionLike(RoleBastion)
+	s.Hostname = "bastion"
+	s.Networks, s.NoNetwork = []engine.Join{{Network: Name(c.cfg.ID, "shop"), IP: host(c.shop, 5)}}, false
+	s.DNS = []string{host(c.shop, 53).String()}
+	_, err := c.eng.Run(ctx, s)
 	return err
+}
+
+// bastionLike is a container with the bastion's tools, workspace and Docker endpoint,
+// and without a network.
+func (c *Control) bastionLike(role string) engine.Spec {
+	return engine.Spec{
+		Name: Name(c.cfg.ID, role), Image: c.cfg.Registry + "/bastion:1",
+		Labels: Labels(c.cfg.ID, role, role == RoleBastion), Init: true, WorkDir: workspacePath,
+		Env:       map[string]string{"DOCKER_HOST": "unix://" + runPath + "/docker.sock", "COMPOSE_PROGRESS": "plain", "COMPOSE_MENU": "0"},
+		Volumes:   map[string]string{Name(c.cfg.ID, "workspace"): workspacePath, Name(c.cfg.ID, "run"): runPath},
+		NoNetwork: true, MemoryBytes: 256 << 20, PidsLimit: 256, LogMaxSize: "1m",
+	}
 }
 
 func (c *Control) startTraffic(ctx context.Context) error {

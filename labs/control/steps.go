@@ -16,7 +16,12 @@ import (
 // bastion runs a shell script in the bastion, in the workspace, and gives what it
 // printed. It is what a trainee could have typed.
 func (c *Control) bastion(ctx context.Context, script string, stdin io.Reader) (string, error) {
-	r, err := c.eng.Exec(ctx, Name(c.cfg.ID, RoleBastion), engine.Command{
+	return c.script(ctx, RoleBastion, script, stdin)
+}
+
+// script is bastion for a container like it.
+func (c *Control) script(ctx context.Context, role, script string, stdin io.Reader) (string, error) {
+	r, err := c.eng.Exec(ctx, Name(c.cfg.ID, role), engine.Command{
 		Args: []string{"bash", "-c", script}, WorkDir: workspacePath, Stdin: stdin,
 	})
 	if err != nil {

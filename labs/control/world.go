@@ -72,9 +72,10 @@ func (c *Control) services(ctx context.Context) (map[string][]engine.Container, 
 	return out, nil
 }
 
-// Recreate runs docker compose in the bastion as a trainee would: what the
-// workspace declares is what comes up.
-func (w world) Recreate(ctx context.Context, services ...string) error {
+// Recreate runs docker compose on the workspace as a trainee would: what the
+// workspace declares is what comes up. It does so in a container like the bastion
+// that is made for it: the trainee's own tools may have been changed.
+func (w world) Recreate(ctx context.Context, services ...string) (err error) {
 	w.changing.Lock()
 	defer w.changing.Unlock()
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
@@ -86,7 +87,16 @@ func (w world) Recreate(ctx context.Context, services ...string) error {
 	for _, s := range services {
 		script += " " + quote(s)
 	}
-	_, err := w.bastion(ctx, script, nil)
+	name := Name(w.cfg.ID, RoleDeploy)
+	clean := context.WithoutCancel(ctx)
+	if err := w.eng.Remove(clean, name); err != nil { // of a grading that was cut off
+		return err
+	}
+	defer func() { err = errors.Join(err, w.eng.Remove(clean, name)) }()
+	if _, err := w.eng.Run(ctx, w.bastionLike(RoleDeploy)); err != nil {
+		return err
+	}
+	_, err = w.script(ctx, RoleDeploy, script, nil)
 	return err
 }
 
