@@ -2,6 +2,7 @@ package labs
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -171,8 +172,10 @@ func (a *Attempt) play(ctx context.Context, e *engine.Engine, o VerifyOptions, s
 	}
 	a.judge()
 	if err := Remove(context.WithoutCancel(ctx), e, id, nil); err != nil {
-		// What was graded was graded; but something of the lab is left.
-		a.OK, a.Error = false, strings.TrimSpace(a.Error+" "+err.Error())
+		// What was graded was graded; but something of the lab is left. A defect of the
+		// engine is told and not held against the lab.
+		var engines *control.LostCount
+		a.OK, a.Error = a.OK && errors.As(err, &engines), strings.TrimSpace(a.Error+" "+err.Error())
 	}
 	a.Seconds = time.Since(began).Round(100 * time.Millisecond).Seconds()
 	if !a.OK && o.Evidence != "" {

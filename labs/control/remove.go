@@ -67,9 +67,13 @@ func staleNetwork(ctx context.Context, e *engine.Engine, id, keep string, err er
 	if lerr != nil || slices.ContainsFunc(cs, func(c engine.Container) bool { return c.ID != keep }) {
 		return nil
 	}
-	return &Problem{"the engine has lost count of the containers on a network of lab " + id + " and cannot remove it; all else of the lab is gone",
-		"restart the engine when convenient (systemctl restart docker), then: faultlab stop " + id}
+	return &LostCount{Problem{"the engine has lost count of the containers on a network of lab " + id + " and cannot remove it; all else of the lab is gone",
+		"restart the engine when convenient (systemctl restart docker), then: faultlab stop " + id}}
 }
+
+// LostCount is the error of a network that cannot be removed until the engine is
+// restarted, through a defect of the engine's own.
+type LostCount struct{ Problem }
 
 // removePass removes what there is, and tells whether there was anything.
 func removePass(ctx context.Context, e *engine.Engine, id, keep string, say func(string, ...any)) (found bool, err error) {
