@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	dto "github.com/prometheus/client_model/go"
 	"github.com/prometheus/common/expfmt"
 	"github.com/prometheus/common/model"
 	"golang.org/x/sync/errgroup"
@@ -148,20 +149,8 @@ func (w world) counters(ctx context.Context, choose func(string) bool) (map[stri
 
 func (w world) served(ctx context.Context, c engine.Container) (grade.Reading, error) {
 	out := grade.Reading{Sites: map[string]float64{}}
-	r, err := w.eng.Exec(ctx, c.ID, engine.Command{Args: []string{"shop", "probe", "http://127.0.0.1:8080/metrics", "--timeout", "2s"}})
-	if err != nil {
-		return out, err
-	}
-	var probe traffic.Probe
-	if err := json.Unmarshal([]byte(r.Stdout), &probe); err != nil || probe.Err != "" {
-		return out, fmt.Errorf("read the counters of %s: %v %s", c.Name, err, probe.Err)
-	}
-	out.At = probe.At
-	p := expfmt.NewTextParser(model.LegacyValidation)
-	families, err := p.TextToMetricFamilies(strings.NewReader(probe.Body))
-	if err != nil {
-		return out, fmt.Errorf("read the counters of %s: %w", c.Name, err)
-	}
+	at, families, err := w.metrics(ctx, c, "")
+	out.At = at
 	for _, m := range families["http_requests_total"].GetMetric() {
 		for _, l := range m.GetLabel() {
 			if l.GetName() == "site" {
@@ -169,7 +158,60 @@ func (w world) served(ctx context.Context, c engine.Container) (grade.Reading, e
 			}
 		}
 	}
-	return out, nil
+	return out, err
+}
+
+// Live has every running container of the services collect its garbage and reads what
+// is left, all at the same time.
+func (w world) Live(ctx context.Context, services []string) (map[string]map[string]float64, error) {
+	all, err := w.services(ctx)
+	if err != nil {
+		return nil, err
+	}
+	out := map[string]map[string]float64{}
+	var mu sync.Mutex
+	var g errgroup.Group
+	for _, name := range services {
+		out[name] = map[string]float64{}
+		for _, c := range all[name] {
+			if c.State != "running" {
+				continue
+			}
+			g.Go(func() error {
+				_, families, err := w.metrics(ctx, c, "shop probe 'http://127.0.0.1:8080/debug/pprof/heap?gc=1' > /dev/null; ")
+				m := families["go_memstats_heap_alloc_bytes"].GetMetric()
+				if err == nil && len(m) == 0 {
+					err = fmt.Errorf("%s does not tell the size of its heap", c.Name)
+				}
+				if err != nil {
+					return err
+				}
+				mu.Lock()
+				defer mu.Unlock()
+				out[name][c.ID] = m[0].GetGauge().GetValue()
+				return nil
+			})
+		}
+	}
+	return out, g.Wait()
+}
+
+// metrics reads a container's own metrics from inside it, after another command.
+func (w world) metrics(ctx context.Context, c engine.Container, first string) (time.Time, map[string]*dto.MetricFamily, error) {
+	r, err := w.eng.Exec(ctx, c.ID, engine.Command{Args: []string{"sh", "-c", first + "shop probe http://127.0.0.1:8080/metrics --timeout 2s"}})
+	if err != nil {
+		return time.Time{}, nil, err
+	}
+	var probe traffic.Probe
+	if err := json.Unmarshal([]byte(r.Stdout), &probe); err != nil || probe.Err != "" {
+		return time.Time{}, nil, fmt.Errorf("read the metrics of %s: %v %s", c.Name, err, probe.Err)
+	}
+	p := expfmt.NewTextParser(model.LegacyValidation)
+	families, err := p.TextToMetricFamilies(strings.NewReader(probe.Body))
+	if err != nil {
+		return probe.At, nil, fmt.Errorf("read the metrics of %s: %w", c.Name, err)
+	}
+	return probe.At, families, nil
 }
 
 // Lay puts the grader's own fault on an uplink.

@@ -58,6 +58,9 @@ type World interface {
 	Served(ctx context.Context) (map[string]Reading, error)
 	// Handled counts the requests that the containers of services answered, by service.
 	Handled(ctx context.Context, services []string) (map[string]float64, error)
+	// Live reads how many bytes are alive in the heaps of services' containers after a
+	// collection, by service and container.
+	Live(ctx context.Context, services []string) (map[string]map[string]float64, error)
 	// Lay puts a fault on an uplink and gives what takes it away again.
 	Lay(ctx context.Context, f catalog.Fault) (func(context.Context) error, error)
 	// Inventory is the shape of the healthy system, taken before breaking.

@@ -78,7 +78,9 @@ func (r *Runner) soakNow(ctx context.Context, c catalog.Check) {
 		return
 	}
 	began := r.World.Now()
+	half := r.half(ctx, c)
 	samples, lasted, err := r.sample(ctx, c)
+	then, now := <-half, r.alive(ctx, c)
 	if err == nil {
 		err = r.World.WaitUntil(ctx, began.Add(lasted))
 	}
@@ -116,11 +118,13 @@ func (r *Runner) soakNow(ctx context.Context, c catalog.Check) {
 		answered[name] /= lasted.Seconds()
 	}
 	s.grow(samples, inv, answered, float64(w.Sent)/float64(max(1, w.Seconds)))
+	kept, kerr := then.kept(now)
+	s.growth = max(s.growth, kept)
 	if len(s.wrong()) > 0 {
 		s.err = nil // red already, whatever could not be measured besides
 		return
 	}
-	s.err = errors.Join(s.err, sound(c, w, r.World.NormalRate()), enough(c, before, samples))
+	s.err = errors.Join(s.err, kerr, sound(c, w, r.World.NormalRate()), enough(c, before, samples))
 }
 
 func merged(a, b map[string][]engine.Container) map[string]bool {

@@ -28,6 +28,7 @@ type fake struct {
 	services map[string][]engine.Container    // by service
 	inv      grade.Inventory
 	memory   func(id string, at time.Duration) (int64, error)
+	live     func(id string, at time.Duration) (int64, error)
 	handled  func(services []string) (map[string]float64, error)
 	served   func() (map[string]float64, error)
 	recreate func(names []string) error
