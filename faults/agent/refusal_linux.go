@@ -2,7 +2,6 @@ package agent
 
 import (
 	"context"
-	"encoding/binary"
 	"fmt"
 	"time"
 
@@ -10,7 +9,8 @@ import (
 )
 
 // refusals asks one question after the other. A refusal is a reset that came over
-// loopback, where those of our rules come from, or an ICMP error.
+// loopback, as those of our rules do and those of peers do not, or an ICMP error. Other
+// answers to a SYN are not looked at.
 func (s *linuxSpace) refusals(ctx context.Context, run probeRun) (refusalResult, error) {
 	var res refusalResult
 	p, _, err := s.namespace.prober(run)
@@ -22,14 +22,14 @@ func (s *linuxSpace) refusals(ctx context.Context, run probeRun) (refusalResult,
 	if err != nil {
 		return res, err
 	}
-	v6 := run.to.addr.Is6()
+	v6, tcp := run.to.addr.Is6(), run.method == methodSYN
 	cerr := raw.Control(func(fd uintptr) {
-		level, recvErr, info := unix.IPPROTO_IP, unix.IP_RECVERR, unix.IP_PKTINFO
+		level, recvErr := unix.IPPROTO_IP, unix.IP_RECVERR
 		if v6 {
-			level, recvErr, info = unix.IPPROTO_IPV6, unix.IPV6_RECVERR, unix.IPV6_RECVPKTINFO
+			level, recvErr = unix.IPPROTO_IPV6, unix.IPV6_RECVERR
 		}
-		if err = unix.SetsockoptInt(int(fd), level, recvErr, 1); err == nil {
-			err = unix.SetsockoptInt(int(fd), level, info, 1)
+		if err = unix.SetsockoptInt(int(fd), level, recvErr, 1); err == nil && tcp {
+			err = unix.SetsockoptSockFprog(int(fd), unix.SOL_SOCKET, unix.SO_ATTACH_FILTER, overLoopback())
 		}
 		for i := 0; err == nil && i < run.count && ctx.Err() == nil; i++ {
 			q := p.question(i)
@@ -38,7 +38,7 @@ func (s *linuxSpace) refusals(ctx context.Context, run probeRun) (refusalResult,
 				_ = unix.Send(int(fd), q, 0)
 			}
 			res.sent++
-			res.wait(int(fd), p, i, time.Now().Add(run.wait))
+			res.wait(int(fd), p, i, tcp, time.Now().Add(run.wait))
 		}
 	})
 	if err == nil {
@@ -51,7 +51,7 @@ func (s *linuxSpace) refusals(ctx context.Context, run probeRun) (refusalResult,
 }
 
 // wait takes what comes until question i is answered, refused or given up.
-func (r *refusalResult) wait(fd int, p *prober, i int, end time.Time) {
+func (r *refusalResult) wait(fd int, p *prober, i int, tcp bool, end time.Time) {
 	buf, oob := make([]byte, 2048), make([]byte, 512)
 	for {
 		left := time.Until(end)
@@ -66,17 +66,17 @@ func (r *refusalResult) wait(fd int, p *prober, i int, end time.Time) {
 				return
 			}
 		}
-		n, m, _, _, err := unix.Recvmsg(fd, buf, oob, unix.MSG_DONTWAIT)
+		n, _, _, _, err := unix.Recvmsg(fd, buf, nil, unix.MSG_DONTWAIT)
 		if err != nil {
 			continue // the error itself is on the error queue
 		}
-		if k, ok := p.answer(buf[:n]); !ok || k != i {
+		switch k, ok := p.answer(buf[:n]); {
+		case !ok || k != i:
 			continue
-		}
-		if overLoopback(oob[:m]) {
+		case tcp:
 			r.refused++
 			r.how = "reset"
-		} else {
+		default:
 			r.answered++
 		}
 		return
@@ -98,20 +98,15 @@ func icmpError(oob []byte) (string, bool) {
 	return "", false
 }
 
-// overLoopback reads the interface of struct in_pktinfo, where it is first, or in6_pktinfo.
-func overLoopback(oob []byte) bool {
+// overLoopback is a socket filter for what the loopback interface has received. The
+// packet information of the socket API tells the route's interface instead.
+func overLoopback() *unix.SockFprog {
 	const loopback = 1 // LOOPBACK_IFINDEX
-	list, err := unix.ParseSocketControlMessage(oob)
-	if err != nil {
-		return false
+	code := []unix.SockFilter{
+		{Code: unix.BPF_LD | unix.BPF_W | unix.BPF_ABS, K: 0xfffff000 + 8}, // SKF_AD_OFF + SKF_AD_IFINDEX
+		{Code: unix.BPF_JMP | unix.BPF_JEQ | unix.BPF_K, K: loopback, Jf: 1},
+		{Code: unix.BPF_RET | unix.BPF_K, K: 0xffff},
+		{Code: unix.BPF_RET | unix.BPF_K},
 	}
-	for _, m := range list {
-		switch {
-		case m.Header.Level == unix.IPPROTO_IP && m.Header.Type == unix.IP_PKTINFO && len(m.Data) >= 4:
-			return binary.NativeEndian.Uint32(m.Data) == loopback
-		case m.Header.Level == unix.IPPROTO_IPV6 && m.Header.Type == unix.IPV6_PKTINFO && len(m.Data) >= 20:
-			return binary.NativeEndian.Uint32(m.Data[16:]) == loopback
-		}
-	}
-	return false
+	return &unix.SockFprog{Len: uint16(len(code)), Filter: &code[0]}
 }

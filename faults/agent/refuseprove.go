@@ -41,7 +41,7 @@ func (f *cutFault) unrefused(ctx context.Context) (refusalResult, error) {
 	if err != nil || run.method == methodDNS && run.to.port != 53 {
 		return refusalResult{}, err
 	}
-	run.count = 1
+	run.count, run.wait = 1, 150*time.Millisecond // a refusal by itself that is slower is taken for none
 	return f.space.refusals(ctx, run)
 }
 
@@ -81,7 +81,7 @@ func (f *cutFault) proveNotRefused(ctx context.Context) error {
 		if try > 0 && !pause(ctx, 100*time.Millisecond) {
 			break
 		}
-		run := probeRun{method: r.method, to: r.to, count: 3, wait: 300 * time.Millisecond}
+		run := probeRun{method: r.method, to: r.to, count: 3, wait: 100*time.Millisecond + expect(f.space.effects(), r.to.addr, r.to.port, protoOf(r.method)).delay}
 		var err error
 		if res, err = f.space.refusals(ctx, run); err != nil {
 			return err
