@@ -121,10 +121,7 @@ func isTimeout(err error) bool {
 
 // Faults that end traffic and those that slow it are on one target, and each goes alone.
 func TestCutsStack(t *testing.T) {
-	cutting(t, func(t *testing.T, backend string) {
-		if backend == "netem" && !guest() {
-			t.Skip("without the queue nothing slows traffic here")
-		}
+	backends(t, func(t *testing.T, backend string) {
 		l := newLab(t)
 		clean(t, l)
 		a := startAgent(t, backend)
@@ -134,6 +131,9 @@ func TestCutsStack(t *testing.T) {
 		check := func(delay time.Duration, open ...string) {
 			t.Helper()
 			got := quickest(l.ping(peerAddr, 15, time.Millisecond, time.Second))
+			for try := 0; try < 4 && got > delay+tolerance(); try++ { // a busy machine makes packets late
+				got = quickest(l.ping(peerAddr, 15, time.Millisecond, time.Second))
+			}
 			if got < delay || got > delay+tolerance() {
 				t.Errorf("round trip %v, want %v", got, delay)
 			}

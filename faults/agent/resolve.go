@@ -133,34 +133,36 @@ func (r *resolver) lookUp(ctx context.Context, name string) ([]netip.Addr, error
 	return slices.Compact(out), nil
 }
 
-// ask asks the name servers, each candidate in turn until one exists.
+// ask asks the name servers, each candidate in turn until one exists. One that nobody
+// tells about might exist: those behind it are not asked for instead.
 func (r *resolver) ask(ctx context.Context, name string) ([]netip.Addr, error) {
-	var failed error
-	for _, full := range r.candidates(name) {
-		for _, server := range r.servers {
-			addrs, err := r.exchange(ctx, full, server)
-			var dns *net.DNSError
-			switch {
-			case err == nil && len(addrs) > 0:
-				return addrs, nil
-			case errors.As(err, &dns) && dns.IsNotFound:
-			case err != nil:
-				failed = fmt.Errorf("%s: %w", server, err)
-				continue
-			}
-			break // this one does not exist, says a server that knows
-		}
-	}
-	if err := ctx.Err(); err != nil {
-		return nil, err
-	}
 	servers := strings.Join(r.servers, ", ")
-	if failed != nil {
-		return nil, &Error{Code: Failed, Message: fmt.Sprintf("peer name %q: the target's name servers (%s) do not answer: %v", name, servers, failed),
-			Remedy: "see whether names resolve in the container, or give the peer's addresses"}
+	for _, full := range r.candidates(name) {
+		addrs, err := r.first(ctx, full)
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		if err != nil {
+			return nil, &Error{Code: Failed, Message: fmt.Sprintf("peer name %q: the target's name servers (%s) do not answer: %v", name, servers, err),
+				Remedy: "see whether names resolve in the container, or give the peer's addresses"}
+		}
+		if len(addrs) > 0 {
+			return addrs, nil
+		}
 	}
 	return nil, &Error{Code: BadRequest, Message: fmt.Sprintf("peer name %q does not resolve in the target: %s knows no such name", name, servers),
 		Remedy: "check it in the container with `getent hosts " + name + "`"}
+}
+
+// first asks the servers until one knows: the addresses, or none for no such name.
+func (r *resolver) first(ctx context.Context, full string) (addrs []netip.Addr, err error) {
+	for _, server := range r.servers {
+		var dns *net.DNSError
+		if addrs, err = r.exchange(ctx, full, server); err == nil || errors.As(err, &dns) && dns.IsNotFound {
+			return addrs, nil
+		}
+	}
+	return nil, err
 }
 
 // exchange asks one server for one full name, from inside the target's network.
