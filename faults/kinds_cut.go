@@ -5,13 +5,14 @@ var (
 	namesParam   = Param{"peer.names", "list", "", "none", "host names; with the addresses at most 64", "names of who is at the other end, as the target resolves them; followed when their addresses change"}
 	cutPeers     = []Param{addressesParam, namesParam, portParam, protocolParam}
 	cutBackends  = []string{"nft"}
+	holeBackends = []string{"nft", "netem"}
 	resetBackend = []string{"queue"}
 )
 
 // cutKinds are the faults that end traffic. They are of the network family.
 var cutKinds = []KindInfo{
 	{
-		Kind: "black-hole", Family: "network", Does: "everything to and from the peer vanishes", Backends: cutBackends,
+		Kind: "black-hole", Family: "network", Does: "everything to and from the peer vanishes", Backends: holeBackends,
 		Params: append([]Param{bothParam}, cutPeers...),
 		Sees:   "connecting hangs until a timeout, open connections fall silent, callers pile up; nothing is refused",
 		decode: decodeAs[BlackHole],

@@ -37,8 +37,15 @@ func (s *linuxSpace) installCut(e effect) (string, error) {
 	c := s.kernel.capabilities()
 	queueOK := c.NFQueue.OK && s.kernel.backend != "netem"
 	switch {
+	case s.queue == nil && e.cut == cutDrop && e.in == nil && c.Netem.OK:
+		s.order = append(s.order, e)
+		if s.netem == nil {
+			s.netem = &netem{links: s.links}
+		}
+		return "netem", s.netem.install(effect{id: e.id, match: e.match, out: &action{loss: 1}})
 	case s.queue == nil:
-		return "", &Error{Code: NotSupported, Message: "not supported: the kernel has no nf_tables", Remedy: "load the kernel module nf_tables"}
+		return "", &Error{Code: NotSupported, Message: "not supported: traffic is ended by nf_tables, and " + c.NFQueue.Detail,
+			Remedy: "load the kernel module nf_tables; or use a black-hole with direction out, which netem carries"}
 	case e.cut == cutReset && !queueOK:
 		return "", &Error{Code: NotSupported, Message: "not supported: connections are reset by the queue, and " + c.NFQueue.Detail, Remedy: c.NFQueue.Remedy}
 	}

@@ -148,9 +148,6 @@ func TestBlackHoleDirections(t *testing.T) {
 }
 
 func TestReject(t *testing.T) {
-	if guest() {
-		t.Skip("the guest kernel has no nft_reject_inet; TestNoReject")
-	}
 	cutting(t, func(t *testing.T, backend string) {
 		l := newLab(t)
 		clean(t, l)
@@ -219,18 +216,29 @@ func TestReject(t *testing.T) {
 	})
 }
 
-// Where nftables cannot refuse, the error says so and nothing stays.
-func TestNoReject(t *testing.T) {
-	l := newLab(t)
-	clean(t, l)
-	a := startAgent(t, "")
-	e, err := a.try(t, l, "reject", `{"peer":{"addresses":["10.99.7.2"]}}`)
-	switch {
-	case err == nil && !guest():
-		a.take(t, e.ID)
-	case !errors.Is(err, &Error{Code: NotSupported}) || !strings.Contains(err.Error(), "nft_reject_inet"):
-		t.Errorf("reject: %v", err)
-	}
+// Where the kernel has no nftables netem lets vanish what is sent; the rest is an error
+// that says so.
+func TestNetemBlackHole(t *testing.T) {
+	backends(t, func(t *testing.T, backend string) {
+		if backend == "queue" {
+			t.Skip("this kernel has nftables; TestBlackHole")
+		}
+		l := newLab(t)
+		clean(t, l)
+		a := startAgent(t, backend)
+		e := a.put(t, l, "black-hole", `{"direction":"out","peer":{"addresses":["10.99.7.2"]}}`)
+		if len(l.ping(peerAddr, 5, time.Millisecond, 200*time.Millisecond)) != 0 || len(l.ping(bystanderAddr, 5, time.Millisecond, time.Second)) != 5 {
+			t.Error("the peer answers, or a bystander does not")
+		}
+		if got := a.take(t, e.ID); e.Backend != "netem" || got.Packets.Dropped < 8 || len(l.ping(peerAddr, 5, time.Millisecond, time.Second)) != 5 {
+			t.Errorf("by %s, reverted as %+v", e.Backend, got)
+		}
+		for kind, params := range map[string]string{"black-hole": `{}`, "reject": `{}`, "reset": `{}`} {
+			if _, err := a.try(t, l, kind, params); !errors.Is(err, &Error{Code: NotSupported}) {
+				t.Errorf("%s: %v, want not supported", kind, err)
+			}
+		}
+	})
 }
 
 func TestPartition(t *testing.T) {
@@ -278,11 +286,7 @@ func TestCutLeavesForeignRules(t *testing.T) {
 	foreign := func() string { return nft("list", "table", "ip", "filter") + nft("list", "table", "inet", "other") }
 	before := foreign()
 	a := startAgent(t, "")
-	kinds := []string{"black-hole", "reset"}
-	if !guest() {
-		kinds = append(kinds, "reject")
-	}
-	for _, kind := range kinds {
+	for _, kind := range []string{"black-hole", "reset", "reject"} {
 		e := a.put(t, l, kind, `{"direction":"both","peer":{"addresses":["10.99.7.2"]}}`)
 		if foreign() != before {
 			t.Errorf("%s changed foreign rules:\n%s", kind, foreign())

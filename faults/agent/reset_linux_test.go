@@ -121,47 +121,45 @@ func isTimeout(err error) bool {
 
 // Faults that end traffic and those that slow it are on one target, and each goes alone.
 func TestCutsStack(t *testing.T) {
-	backends(t, func(t *testing.T, backend string) {
-		l := newLab(t)
-		clean(t, l)
-		a := startAgent(t, backend)
-		late := a.put(t, l, "latency", `{"delay":"30ms"}`)
-		hole := a.put(t, l, "black-hole", `{"peer":{"addresses":["10.99.7.3"]}}`, func(r *InjectRequest) { r.Probes = []string{bystanderAddr} })
-		far := a.put(t, l, "black-hole", `{"direction":"out","peer":{"addresses":["10.99.9.2"]}}`, func(r *InjectRequest) { r.Probes = []string{farAddr} })
-		check := func(delay time.Duration, open ...string) {
-			t.Helper()
-			got := quickest(l.ping(peerAddr, 15, time.Millisecond, time.Second))
-			for try := 0; try < 4 && got > delay+tolerance(); try++ { // a busy machine makes packets late
-				got = quickest(l.ping(peerAddr, 15, time.Millisecond, time.Second))
+	l := newLab(t)
+	clean(t, l)
+	a := startAgent(t, "")
+	late := a.put(t, l, "latency", `{"delay":"30ms"}`)
+	hole := a.put(t, l, "black-hole", `{"peer":{"addresses":["10.99.7.3"]}}`, func(r *InjectRequest) { r.Probes = []string{bystanderAddr} })
+	far := a.put(t, l, "black-hole", `{"direction":"out","peer":{"addresses":["10.99.9.2"]}}`, func(r *InjectRequest) { r.Probes = []string{farAddr} })
+	check := func(delay time.Duration, open ...string) {
+		t.Helper()
+		got := quickest(l.ping(peerAddr, 15, time.Millisecond, time.Second))
+		for try := 0; try < 4 && got > delay+tolerance(); try++ { // a busy machine makes packets late
+			got = quickest(l.ping(peerAddr, 15, time.Millisecond, time.Second))
+		}
+		if got < delay || got > delay+tolerance() {
+			t.Errorf("round trip %v, want %v", got, delay)
+		}
+		for _, to := range []string{bystanderAddr, farAddr} {
+			want := 0
+			if strings.Contains(strings.Join(open, " "), to) {
+				want = 5
 			}
-			if got < delay || got > delay+tolerance() {
-				t.Errorf("round trip %v, want %v", got, delay)
-			}
-			for _, to := range []string{bystanderAddr, farAddr} {
-				want := 0
-				if strings.Contains(strings.Join(open, " "), to) {
-					want = 5
-				}
-				if n := len(l.ping(to, 5, time.Millisecond, 300*time.Millisecond)); n != want {
-					t.Errorf("%s answers %d of 5, want %d", to, n, want)
-				}
+			if n := len(l.ping(to, 5, time.Millisecond, 300*time.Millisecond)); n != want {
+				t.Errorf("%s answers %d of 5, want %d", to, n, want)
 			}
 		}
-		check(30 * time.Millisecond)
-		answered := make(chan int)
-		go func() { answered <- len(l.ping(peerAddr, 200, time.Millisecond, 2*time.Second)) }()
-		a.take(t, hole.ID)
-		if n := <-answered; n != 200 {
-			t.Errorf("%d of 200 answered while another fault was reverted", n)
-		}
-		check(30*time.Millisecond, bystanderAddr)
-		a.take(t, late.ID)
-		check(0, bystanderAddr)
-		if got := a.take(t, far.ID); got.Packets.Dropped < 15 {
-			t.Errorf("counted %+v", got.Packets)
-		}
-		check(0, bystanderAddr, farAddr)
-	})
+	}
+	check(30 * time.Millisecond)
+	answered := make(chan int)
+	go func() { answered <- len(l.ping(peerAddr, 200, time.Millisecond, 2*time.Second)) }()
+	a.take(t, hole.ID)
+	if n := <-answered; n != 200 {
+		t.Errorf("%d of 200 answered while another fault was reverted", n)
+	}
+	check(30*time.Millisecond, bystanderAddr)
+	a.take(t, late.ID)
+	check(0, bystanderAddr)
+	if got := a.take(t, far.ID); got.Packets.Dropped < 15 {
+		t.Errorf("counted %+v", got.Packets)
+	}
+	check(0, bystanderAddr, farAddr)
 }
 
 // What the dead agent had cut flows again by itself.
