@@ -192,5 +192,8 @@ func measured(m *agent.Measurement) string {
 	if m == nil {
 		return "nothing"
 	}
+	if m.Saw != "" {
+		return m.Saw
+	}
 	return fmt.Sprintf("%+.1f ms of round trip, %.1f %% lost, by %d probes (%s) to %s", m.AddedMS, m.LossPercent, m.Probes, m.Method, m.Address)
 }

@@ -148,6 +148,7 @@ func (c *cuts) uninstall(id string) error {
 	}
 	r := c.list[i]
 	if r.reset != nil {
+		c.queue.pipe.remove(id) // who decides about packets must not meet a closed socket
 		r.reset.close()
 	}
 	conn := c.queue.rules.conn
