@@ -204,14 +204,16 @@ func TestReject(t *testing.T) {
 			})
 		}
 		t.Run("what the peer sends", func(t *testing.T) {
-			e := a.put(t, l, "reject", `{"direction":"in","peer":{"addresses":["10.99.7.2"]}}`)
-			var ln net.Listener
-			must(t, inNamespace(l.target, func() (err error) { ln, err = net.Listen("tcp", targetAddr+":0"); return err }))
-			defer ln.Close()
-			if _, took, err := l.dial(l.peer, "tcp", ln.Addr().String(), time.Second); !errors.Is(err, syscall.ECONNREFUSED) || took > 200*time.Millisecond {
-				t.Errorf("the peer connects: %v after %v, want refused", err, took)
+			for _, dir := range []string{"in", "both"} {
+				e := a.put(t, l, "reject", fmt.Sprintf(`{"direction":%q,"peer":{"addresses":["10.99.7.2"]}}`, dir))
+				var ln net.Listener
+				must(t, inNamespace(l.target, func() (err error) { ln, err = net.Listen("tcp", targetAddr+":0"); return err }))
+				if _, took, err := l.dial(l.peer, "tcp", ln.Addr().String(), time.Second); !errors.Is(err, syscall.ECONNREFUSED) || took > 200*time.Millisecond {
+					t.Errorf("%s: the peer connects: %v after %v, want refused", dir, err, took)
+				}
+				ln.Close()
+				a.take(t, e.ID)
 			}
-			a.take(t, e.ID)
 		})
 	})
 }

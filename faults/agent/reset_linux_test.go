@@ -163,7 +163,7 @@ func TestCutsStack(t *testing.T) {
 }
 
 // What the dead agent had cut flows again by itself.
-func TestKilledAgentCutsNothing(t *testing.T) {
+func TestCutsOfKilledAgent(t *testing.T) {
 	l := newLab(t)
 	before := l.snapshot()
 	for _, kind := range []string{"black-hole", "reset"} {
