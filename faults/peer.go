@@ -19,11 +19,15 @@ type Peer struct {
 	// Protocol is tcp, udp or icmp (both versions); empty means any. With a
 	// Port it means tcp and udp.
 	Protocol string `json:"protocol,omitempty"`
+	// Names are host names as the target resolves them, such as db or db.shop.internal:
+	// all their addresses, IPv4 and IPv6, followed when they change. With Addresses at
+	// most 64.
+	Names []string `json:"names,omitempty"`
 }
 
 // IsZero reports whether the peer is everything.
 func (p Peer) IsZero() bool {
-	return len(p.Addresses) == 0 && p.Port == 0 && p.Protocol == ""
+	return len(p.Addresses) == 0 && len(p.Names) == 0 && p.Port == 0 && p.Protocol == ""
 }
 
 // Prefixes gives the addresses in masked form; a single address is a prefix
@@ -60,8 +64,13 @@ func parsePrefix(s string) (netip.Prefix, error) {
 }
 
 func (p Peer) validate() error {
-	if len(p.Addresses) > maxAddresses {
-		return fmt.Errorf("peer has %d addresses; want at most %d", len(p.Addresses), maxAddresses)
+	if n := len(p.Addresses) + len(p.Names); n > maxAddresses {
+		return fmt.Errorf("peer has %d addresses and names; want at most %d", n, maxAddresses)
+	}
+	for _, n := range p.Names {
+		if err := checkName(n); err != nil {
+			return err
+		}
 	}
 	pres, err := p.Prefixes()
 	if err != nil {

@@ -193,7 +193,7 @@ func measured(m *agent.Measurement) string {
 		return "nothing"
 	}
 	if m.Saw != "" {
-		return fmt.Sprintf("by %s at %s: %s", m.Method, m.Address, m.Saw)
+		return m.Saw
 	}
 	return fmt.Sprintf("%+.1f ms of round trip, %.1f %% lost, by %d probes (%s) to %s", m.AddedMS, m.LossPercent, m.Probes, m.Method, m.Address)
 }

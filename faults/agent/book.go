@@ -133,6 +133,7 @@ func (b *book) place(ctx context.Context, inj *injection, f faults.Fault, req In
 	e := &inj.entry
 	e.Backend, e.Measured, e.Seed, e.State = placed.Backend, placed.Measured, placed.Seed, Active
 	e.ActiveAt, e.EndsAt = now, now.Add(ttl)
+	inj.note()
 	inj.timer = time.AfterFunc(ttl, func() { b.expire(inj) })
 	if placed.Done != "" {
 		b.end(inj, Expired, placed.Done, inj.carrier.Packets())
@@ -248,8 +249,16 @@ func (b *book) status() []Entry {
 func (b *book) current(inj *injection) Entry {
 	if inj.entry.State == Active {
 		inj.entry.Packets = inj.carrier.Packets()
+		inj.note()
 	}
 	return inj.entry
+}
+
+// note puts what the carrier noted on record; the book is locked.
+func (inj *injection) note() {
+	if n, ok := inj.carrier.(carrier.Noter); ok {
+		inj.entry.Notes = n.Notes()
+	}
 }
 
 // joinReason appends a sentence to a reason.

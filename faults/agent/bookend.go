@@ -79,6 +79,7 @@ func (b *book) ended(inj *injection) (*Entry, bool) {
 func (b *book) end(inj *injection, state State, reason string, p Packets) {
 	inj.entry.State, inj.entry.Reason, inj.entry.Packets = state, reason, p
 	inj.entry.RevertedAt = time.Now().UTC()
+	inj.note()
 	inj.timer.Stop()
 	if inj.room != nil {
 		inj.room.faults--

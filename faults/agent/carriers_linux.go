@@ -8,6 +8,7 @@ import (
 // nil; the first that does carries it.
 var families = []func(s space, o carrier.Order) (carrier.Carrier, error){
 	carryPackets,
+	carryCuts,
 }
 
 func (k *linux) carrier(s space, o carrier.Order) (carrier.Carrier, error) {

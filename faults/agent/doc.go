@@ -20,6 +20,15 @@
 //   - queue: an nftables rule hands matching packets to the agent (NFQUEUE with
 //     the bypass flag), which delays or drops them.
 //
+// A fault that ends traffic (black-hole, reject, partition) is carried by rules of
+// nftables that drop or refuse in the kernel (nft), right behind the queue's. What the
+// target sends passes the queue before, where there is one: dropped under its sender's
+// hands a packet would fail with EPERM, which no network answers. Connections are reset
+// by the queue.
+//
+// Peers by name are looked up in the target's network with its own resolv.conf and hosts
+// file, and followed while the fault is active; the entry's notes tell of changes.
+//
 // A back-end that is missing is a typed error that says what to do about it.
 //
 // # What holds

@@ -16,6 +16,9 @@ type effect struct {
 	out   *action // nil: this direction is left alone
 	in    *action
 	seed  uint64 // 0: none asked for
+
+	cut    cut           // how traffic is ended; empty: it is not
+	answer faults.Answer // of a refusal
 }
 
 // action is what happens to one packet.
@@ -24,6 +27,7 @@ type action struct {
 	loss          float64 // 0 to 1
 	burst         float64 // mean run of losses; 0: single ones
 	exact         bool    // the share of every block of packets, to the packet
+	reset         striker // nil: connections are left alone
 }
 
 // match is a peer in compiled form; empty fields match all.
@@ -123,6 +127,9 @@ func expect(effects []effect, addr netip.Addr, port uint16, proto string) outloo
 				o.jitter += a.jitter
 				keep *= 1 - a.loss
 				o.spread += a.spread() - 1
+				if e.silences(proto) {
+					keep = 0
+				}
 			}
 		}
 	}

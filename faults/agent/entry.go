@@ -64,6 +64,9 @@ type Entry struct {
 	EndsAt      time.Time    `json:"ends_at,omitzero"`
 	State       State        `json:"state"`
 	Reason      string       `json:"reason,omitempty"`
+	// Notes tell, with their times, what has changed since it was asked for, such as the
+	// addresses of a peer's name.
+	Notes []string `json:"notes,omitempty"`
 }
 
 // Capability is one thing the kernel has or lacks.

@@ -56,7 +56,7 @@ func (a *Agent) hear(e Entry) {
 		in.mu.Lock()
 		inside := in.inside
 		if inside == e.ID {
-			in.entry.Packets = e.Packets
+			in.entry.Packets, in.entry.Notes = e.Packets, e.Notes
 		}
 		in.mu.Unlock()
 		if in.id != e.ID[:i] {

@@ -49,7 +49,7 @@ func (in *Injection) Status() Entry {
 	list, _ := in.agent.client.Status(ctx) // without the agent the counts are older
 	for _, s := range list {
 		if s.ID == inside {
-			e.Packets = s.Packets
+			e.Packets, e.Notes = s.Packets, s.Notes
 		}
 	}
 	return e
@@ -106,7 +106,7 @@ func (in *Injection) Revert(ctx context.Context) error {
 		return err
 	}
 	in.mu.Lock()
-	in.entry.Packets = e.Packets
+	in.entry.Packets, in.entry.Notes = e.Packets, e.Notes
 	in.mu.Unlock()
 	in.finish(e.State, e.Reason)
 	return nil

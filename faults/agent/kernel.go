@@ -2,6 +2,7 @@ package agent
 
 import (
 	"context"
+	"net"
 	"net/netip"
 	"time"
 
@@ -29,6 +30,8 @@ type space interface {
 	install(e effect) (backend string, err error)
 	// uninstall takes it away; an unknown id is not an error.
 	uninstall(id string) error
+	// retarget gives an installed effect other addresses, without a gap for those that stay.
+	retarget(id string, prefixes []netip.Prefix) error
 	effects() []effect
 	packets(id string) Packets
 	// candidates are addresses that might answer a probe that m concerns.
@@ -36,6 +39,12 @@ type space interface {
 	// local tells the target's own addresses: what it sends there goes over loopback.
 	local(a netip.Addr) bool
 	probe(ctx context.Context, run probeRun) (probeResult, error)
+	// refusals is a series of probes that tells refusals from answers.
+	refusals(ctx context.Context, run probeRun) (refusalResult, error)
+	// resets is a series of data segments of no connection; res has those that the fault reset.
+	resets(ctx context.Context, run probeRun) (res probeResult, err error)
+	// dial connects from the namespace.
+	dial(ctx context.Context, network, address string) (net.Conn, error)
 	// gone is closed when the process the space was opened for has ended.
 	gone() <-chan struct{}
 	// clear takes every effect away.

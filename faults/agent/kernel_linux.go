@@ -39,6 +39,7 @@ type linuxSpace struct {
 	order []effect // of both back-ends
 	queue *queue   // nil where the kernel has no nftables
 	netem *netem   // nil until used
+	cuts  cuts
 }
 
 func (k *linux) open(pid int) (space, error) {
@@ -62,6 +63,7 @@ func (k *linux) open(pid int) (space, error) {
 	case err == nil:
 		r.native = k.capabilities().NFQueue.native
 		s.queue = &queue{rules: r}
+		s.cuts.queue = s.queue
 	case errors.Is(err, &Error{Code: Refused}), k.capabilities().NFQueue.OK:
 		s.links.Close()
 		ns.close()
@@ -94,6 +96,9 @@ func (k *linux) ladder(e effect) (string, error) {
 func (s *linuxSpace) install(e effect) (string, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if e.cut != "" {
+		return s.installCut(e)
+	}
 	backend, err := s.kernel.ladder(e)
 	if err != nil {
 		return "", err
@@ -123,7 +128,7 @@ func (s *linuxSpace) uninstall(id string) error {
 		errs = append(errs, s.netem.uninstall(id))
 	}
 	if s.queue != nil {
-		errs = append(errs, s.queue.uninstall(id))
+		errs = append(errs, s.cuts.uninstall(id), s.queue.uninstall(id), s.cuts.unhook())
 	}
 	if err := errors.Join(errs...); err != nil {
 		return err
@@ -141,6 +146,9 @@ func (s *linuxSpace) effects() []effect {
 func (s *linuxSpace) packets(id string) Packets {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if p, ok := s.cuts.packets(id); ok {
+		return p
+	}
 	if s.netem != nil && s.netem.has(id) {
 		return s.netem.packets(id)
 	}
@@ -164,7 +172,7 @@ func (s *linuxSpace) clear() error {
 		errs = append(errs, s.netem.close())
 	}
 	if s.queue != nil {
-		errs = append(errs, s.queue.clear())
+		errs = append(errs, s.cuts.clear(), s.queue.clear(), s.cuts.unhook())
 	}
 	s.order = nil
 	return errors.Join(errs...)

@@ -25,7 +25,8 @@ func carryPackets(s space, o carrier.Order) (carrier.Carrier, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &packetFault{space: s, effect: e, probes: o.Probes}, nil
+	f := &packetFault{space: s, effect: e, probes: o.Probes}
+	return followNames(s, o, f, &f.effect), nil
 }
 
 func (f *packetFault) Place(ctx context.Context) (carrier.Placed, error) {

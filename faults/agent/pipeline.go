@@ -102,6 +102,10 @@ func (p *pipeline) decide(b []byte, dir int) (drop bool, delay time.Duration) {
 		if h.probe {
 			r = s.probe[dir]
 		}
+		if a.reset != nil && a.reset.strike(b, h.probe) {
+			s.dropped.Add(1)
+			return true, 0
+		}
 		if a.lose(r) {
 			s.dropped.Add(1)
 			return true, 0

@@ -21,12 +21,20 @@ type prober struct {
 
 // probe sends a series and waits for the answers.
 func (n *namespace) probe(ctx context.Context, run probeRun) (probeResult, error) {
+	return n.probeWith(ctx, run, nil)
+}
+
+// probeWith lets other questions be asked over the method's socket.
+func (n *namespace) probeWith(ctx context.Context, run probeRun, other func(p *prober, local netip.Addr)) (probeResult, error) {
 	run.count = min(run.count, maxProbes)
-	p, err := n.prober(run)
+	p, local, err := n.prober(run)
 	if err != nil {
 		return probeResult{}, fmt.Errorf("probe %s: %w", run.to, err)
 	}
 	defer p.file.Close()
+	if other != nil {
+		other(p, local)
+	}
 
 	sentAt := make([]time.Time, run.count)
 	sent := 0
@@ -93,7 +101,7 @@ func (p *prober) collect(count int) []time.Time {
 }
 
 // prober opens the socket for a series inside the namespace.
-func (n *namespace) prober(run probeRun) (*prober, error) {
+func (n *namespace) prober(run probeRun) (*prober, netip.Addr, error) {
 	v6 := run.to.addr.Is6()
 	family, icmp := unix.AF_INET, protoICMP
 	if v6 {
@@ -132,7 +140,7 @@ func (n *namespace) prober(run probeRun) (*prober, error) {
 		return nil
 	})
 	if err != nil {
-		return nil, err
+		return nil, local, err
 	}
 	id := uint16(rand.Uint32())
 	switch run.method {
@@ -149,7 +157,7 @@ func (n *namespace) prober(run probeRun) (*prober, error) {
 		p.question = func(i int) []byte { return dnsQuery(id + uint16(i)) }
 		p.answer = func(b []byte) (int, bool) { a, ok := dnsAnswer(b); return int(a - id), ok }
 	}
-	return p, nil
+	return p, local, nil
 }
 
 func sockaddr(ap netip.AddrPort) unix.Sockaddr {

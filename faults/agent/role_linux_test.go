@@ -41,6 +41,10 @@ func TestMain(m *testing.M) {
 		}
 		select {}
 	case "target":
+		if err := mountFiles(os.Getenv("FAULTLAB_TEST_ETC")); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
 		c := make(chan os.Signal, 1)
 		signal.Notify(c, syscall.SIGTERM)
 		<-c

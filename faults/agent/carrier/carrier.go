@@ -48,6 +48,10 @@ type Carrier interface {
 	Packets() Packets
 }
 
+// Noter is a carrier that keeps a record of what has changed since Place, such as
+// the addresses of a peer's name. Notes is called like Packets.
+type Noter interface{ Notes() []string }
+
 // Placed is what Place answers.
 type Placed struct {
 	Backend  string // what carries the fault, such as queue or cgroup

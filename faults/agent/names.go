@@ -1,0 +1,212 @@
+package agent
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"faultlab/faults"
+	"faultlab/faults/agent/carrier"
+)
+
+const (
+	// nameInterval is how often the peers' names are looked up while a fault is active.
+	nameInterval = time.Second
+	// maxPrefixes bounds what the names of one fault resolve to.
+	maxPrefixes = 64
+	// maxNotes bounds what is on record of their changes; the oldest go.
+	maxNotes = 64
+)
+
+// named is a fault on peers by name: their addresses are looked up before it is
+// placed, and followed while it is active.
+type named struct {
+	carrier.Carrier
+	space  space
+	target carrier.Target
+	effect *effect // of the carrier; nothing is installed yet when it is changed
+	names  []string
+	fixed  []netip.Prefix // the peer's addresses that need no names
+
+	quit context.CancelFunc // of the follower; nil: there is none
+	done chan struct{}
+
+	mu    sync.Mutex
+	known map[string][]netip.Addr
+	notes []string
+}
+
+// followNames makes a carrier follow the names of its fault's peer, if it has any.
+func followNames(s space, o carrier.Order, c carrier.Carrier, e *effect) carrier.Carrier {
+	names := peerOf(o.Fault).Names
+	if len(names) == 0 {
+		return c
+	}
+	return &named{Carrier: c, space: s, target: o.Target, effect: e, names: names,
+		fixed: e.match.prefixes, known: map[string][]netip.Addr{}}
+}
+
+// peerOf is the peer of a fault on packets.
+func peerOf(f faults.Fault) faults.Peer {
+	switch f := f.(type) {
+	case faults.Latency:
+		return f.Peer
+	case faults.PacketLoss:
+		return f.Peer
+	case faults.BlackHole:
+		return f.Peer
+	case faults.Reject:
+		return f.Peer
+	case faults.Reset:
+		return f.Peer
+	case faults.Partition:
+		return f.Peer
+	}
+	return faults.Peer{}
+}
+
+func (n *named) Place(ctx context.Context) (carrier.Placed, error) {
+	found, errs := n.lookUp(ctx)
+	for _, name := range n.names {
+		if errs[name] != nil {
+			return carrier.Placed{}, errs[name]
+		}
+	}
+	prefixes, _ := n.learn(found)
+	if len(prefixes) > maxPrefixes {
+		return carrier.Placed{}, errorf(BadRequest, "the peer's names resolve to %d addresses; want at most %d", len(prefixes), maxPrefixes)
+	}
+	n.effect.match.prefixes = prefixes
+	p, err := n.Carrier.Place(ctx)
+	if err != nil {
+		return p, err
+	}
+	follow, quit := context.WithCancel(context.Background())
+	n.quit, n.done = quit, make(chan struct{})
+	go n.follow(follow)
+	return p, nil
+}
+
+func (n *named) Take(ctx context.Context) error { n.stop(); return n.Carrier.Take(ctx) }
+
+func (n *named) Drop() error { n.stop(); return n.Carrier.Drop() }
+
+func (n *named) stop() {
+	if n.quit != nil {
+		n.quit()
+		<-n.done
+		n.quit = nil
+	}
+}
+
+// Notes implements [carrier.Noter].
+func (n *named) Notes() []string {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return slices.Clone(n.notes)
+}
+
+// follow looks the names up again and again. A name that does not resolve any more
+// keeps its addresses: a fault must not end because its target cannot ask.
+func (n *named) follow(ctx context.Context) {
+	defer close(n.done)
+	silent := map[string]bool{}
+	for pause(ctx, nameInterval) {
+		found, errs := n.lookUp(ctx)
+		if ctx.Err() != nil {
+			return
+		}
+		for _, name := range n.names {
+			if failed := errs[name] != nil; failed != silent[name] {
+				silent[name] = failed
+				if failed {
+					n.note("%v; its addresses stay", errs[name])
+				} else {
+					n.note("peer name %s resolves again", name)
+				}
+			}
+		}
+		prefixes, changed := n.learn(found)
+		switch {
+		case !changed:
+		case len(prefixes) > maxPrefixes:
+			n.note("the peer's names resolve to %d addresses, want at most %d; the fault stays where it is", len(prefixes), maxPrefixes)
+		default:
+			if err := n.space.retarget(n.effect.id, prefixes); err != nil {
+				n.note("the fault did not follow: %v", err)
+			}
+		}
+	}
+}
+
+// lookUp asks for all names at the same time; each has addresses or an error.
+func (n *named) lookUp(ctx context.Context) (map[string][]netip.Addr, map[string]error) {
+	found, errs := map[string][]netip.Addr{}, map[string]error{}
+	r, err := targetResolver(n.target)
+	if err != nil {
+		for _, name := range n.names {
+			errs[name] = err
+		}
+		return found, errs
+	}
+	var mu sync.Mutex
+	var wg sync.WaitGroup
+	for _, name := range n.names {
+		wg.Go(func() {
+			addrs, err := r.lookUp(ctx, name)
+			mu.Lock()
+			defer mu.Unlock()
+			if err != nil {
+				errs[name] = err
+				return
+			}
+			found[name] = addrs
+		})
+	}
+	wg.Wait()
+	return found, errs
+}
+
+// learn puts what was found on record and gives all addresses.
+func (n *named) learn(found map[string][]netip.Addr) (all []netip.Prefix, changed bool) {
+	for _, name := range n.names {
+		addrs, ok := found[name]
+		if was := n.known[name]; ok && !slices.Equal(was, addrs) {
+			changed = true
+			n.known[name] = addrs
+			if was == nil {
+				n.note("peer name %s is %s", name, listed(addrs))
+			} else {
+				n.note("peer name %s is %s now; it was %s", name, listed(addrs), listed(was))
+			}
+		}
+	}
+	all = slices.Clone(n.fixed)
+	for _, name := range n.names {
+		for _, a := range n.known[name] {
+			if p := netip.PrefixFrom(a, a.BitLen()); !slices.Contains(all, p) {
+				all = append(all, p)
+			}
+		}
+	}
+	return all, changed
+}
+
+func listed(addrs []netip.Addr) string {
+	var out []string
+	for _, a := range addrs {
+		out = append(out, a.String())
+	}
+	return strings.Join(out, ", ")
+}
+
+func (n *named) note(format string, args ...any) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.notes = append(n.notes, time.Now().UTC().Format(time.RFC3339)+" "+fmt.Sprintf(format, args...))
+	n.notes = n.notes[max(0, len(n.notes)-maxNotes):]
+}
