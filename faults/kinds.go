@@ -32,7 +32,8 @@ type KindInfo struct {
 	example map[string]string // a value for each parameter that is needed
 }
 
-// Example is a fitting value for a parameter that has no default.
+// Example is a fitting value for a parameter that is needed, or one of several of
+// which one is; "" for others.
 func (k KindInfo) Example(param string) string { return k.example[param] }
 
 // kinds is the one table of what can be broken, family by family.

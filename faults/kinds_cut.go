@@ -34,7 +34,10 @@ var cutKinds = []KindInfo{
 	},
 	{
 		Kind: "partition", Family: "network", Does: "the target is cut off from a set of peers, both ways", Backends: cutBackends,
-		Params: cutPeers,
+		Params: []Param{
+			{"peer.addresses", "list", "", "none; names will do", addressesParam.Range, "who is cut off"},
+			namesParam, portParam, protocolParam,
+		},
 		Sees:   "some members do not see others while clients see all: two leaders, replicas behind, health checks that contradict each other",
 		decode: decodeAs[Partition], example: map[string]string{"peer.addresses": "10.0.0.7"},
 	},

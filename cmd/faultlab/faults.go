@@ -81,7 +81,7 @@ func printKind(out io.Writer, k faults.KindInfo) error {
 	var needed []string
 	for _, p := range k.Params {
 		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", p.Name, p.Type, cmp.Or(p.Default, "(needed)"), p.Range, p.Doc)
-		if p.Default == "" {
+		if p.Default == "" || k.Example(p.Name) != "" {
 			needed = append(needed, " --param "+p.Name+"="+k.Example(p.Name))
 		}
 	}
