@@ -2,12 +2,14 @@ package agent
 
 import (
 	"faultlab/faults/agent/carrier"
+	"faultlab/faults/agent/database"
 )
 
 // families say who carries which faults. One that does not know a fault answers
 // nil; the first that does carries it.
 var families = []func(s space, o carrier.Order) (carrier.Carrier, error){
 	carryPackets,
+	func(_ space, o carrier.Order) (carrier.Carrier, error) { return database.Carry(o) },
 }
 
 func (k *linux) carrier(s space, o carrier.Order) (carrier.Carrier, error) {

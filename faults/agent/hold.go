@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 	"time"
@@ -115,8 +116,9 @@ func (a *Agent) hold(ctx context.Context, id string, h Holding, show func(Entry)
 // Detach has a helper container hold an injection, so that it goes on when this
 // process has ended, and answers when the fault is active. The helper runs the
 // faultlab command, whose arguments must lead to Hold and print entries as JSON
-// lines: the first when active, the last at the end.
-func Detach(ctx context.Context, h Holding, command []string) (Entry, error) {
+// lines: the first when active, the last at the end. What input holds is the helper's
+// stdin: a secret passes there and stands nowhere.
+func Detach(ctx context.Context, h Holding, command []string, input string) (Entry, error) {
 	socket := h.Engine.SocketPath()
 	if socket == "" {
 		return Entry{}, &Error{Code: NotSupported, Message: "the engine is reached over the network; a helper needs its unix socket",
@@ -129,12 +131,12 @@ func Detach(ctx context.Context, h Holding, command []string) (Entry, error) {
 	id, err := h.Engine.Create(ctx, engine.Spec{
 		Name: h.name("hold"), Image: h.Image, Cmd: command, Labels: h.labels("helper", c.Name),
 		Binds: []string{socket + ":/var/run/docker.sock"}, NoNetwork: true, ReadOnlyRoot: true, AutoRemove: true,
-		MemoryBytes: 128 << 20, LogMaxSize: "1m", LogMaxFiles: 1,
+		StdinOnce: input != "", MemoryBytes: 128 << 20, LogMaxSize: "1m", LogMaxFiles: 1,
 	})
 	if err != nil {
 		return Entry{}, h.taken(err)
 	}
-	e, err := first(ctx, h.Engine, id)
+	e, err := first(ctx, h.Engine, id, input)
 	if err != nil {
 		clean, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
 		defer cancel()
@@ -150,8 +152,16 @@ func Detach(ctx context.Context, h Holding, command []string) (Entry, error) {
 	return e, err
 }
 
-// first starts a helper and waits for its first entry.
-func first(ctx context.Context, e *engine.Engine, id string) (Entry, error) {
+// first starts a helper, hands it its input and waits for its first entry.
+func first(ctx context.Context, e *engine.Engine, id, input string) (Entry, error) {
+	var in io.WriteCloser = discard{}
+	if input != "" {
+		var err error
+		if in, err = e.Attach(ctx, id); err != nil {
+			return Entry{}, err
+		}
+	}
+	defer in.Close()
 	var stderr bytes.Buffer
 	out, err := e.Output(ctx, id, &stderr)
 	if err != nil {
@@ -163,12 +173,22 @@ func first(ctx context.Context, e *engine.Engine, id string) (Entry, error) {
 	if err := e.Start(ctx, id); err != nil {
 		return Entry{}, err
 	}
+	if _, err := io.WriteString(in, input); err != nil {
+		return Entry{}, fmt.Errorf("hand the helper its input: %w", err)
+	}
+	in.Close()
 	var entry Entry
 	if err := json.NewDecoder(out).Decode(&entry); err != nil {
 		return entry, told(stderr.String())
 	}
 	return entry, nil
 }
+
+// discard is the stdin of a helper that has none.
+type discard struct{}
+
+func (discard) Write(p []byte) (int, error) { return len(p), nil }
+func (discard) Close() error                { return nil }
 
 // told is the error that a command wrote to its stderr.
 func told(stderr string) error {

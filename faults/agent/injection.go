@@ -2,6 +2,7 @@ package agent
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"sync"
@@ -17,6 +18,7 @@ type Injection struct {
 	id     string
 	target string // full id of the container
 	opts   InjectOptions
+	params json.RawMessage // of the fault, secrets included
 	kick   chan struct{} // something may have happened to the target
 	quit   chan struct{} // closed when it has ended; the follower goes
 	once   sync.Once
@@ -66,7 +68,7 @@ func (in *Injection) placeLocked(ctx context.Context, c engine.Container, ttl ti
 	in.mu.Lock()
 	in.lives++
 	inside := fmt.Sprintf("%s.%d", in.id, in.lives)
-	req := InjectRequest{ID: inside, Kind: in.entry.Kind, Params: in.entry.Set, Target: c.ID, PID: c.Pid,
+	req := InjectRequest{ID: inside, Kind: in.entry.Kind, Params: in.params, Target: c.ID, PID: c.Pid,
 		TTL: ttl.String(), Seed: in.entry.Seed, Probes: in.opts.Probes}
 	in.mu.Unlock()
 	e, err := in.agent.client.Inject(ctx, req)
