@@ -70,7 +70,7 @@ func (s server) postgres(ctx context.Context, name string) (*pgx.Conn, error) {
 	c, err := pgx.ConnectConfig(ctx, cfg)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", &carrier.Error{Code: carrier.Failed, Message: fmt.Sprintf("no session as %s in database %s", cfg.User, cfg.Database),
-			Remedy: "connection.user, connection.password, connection.database and connection.port say how to connect"}, err)
+			Remedy: "connection.user, connection.password, connection.database and connection.port say how to connect"}, oneLine{err})
 	}
 	var version int
 	if err := c.QueryRow(ctx, "SELECT current_setting('server_version_num')::int").Scan(&version); err != nil {
@@ -88,6 +88,12 @@ func (s server) postgres(ctx context.Context, name string) (*pgx.Conn, error) {
 	return c, nil
 }
 
+// oneLine is an error without line breaks.
+type oneLine struct{ error }
+
+func (e oneLine) Error() string { return strings.Join(strings.Fields(e.error.Error()), " ") }
+func (e oneLine) Unwrap() error { return e.error }
+
 // redis opens a client with one connection.
 func (s server) redis() *redis.Client {
 	port := cmp.Or(s.connection.Port, 6379)
@@ -96,6 +102,7 @@ func (s server) redis() *redis.Client {
 		Dialer:          func(ctx context.Context, _, _ string) (net.Conn, error) { return s.dial(ctx, port) },
 		PoolSize:        1,
 		MaxRetries:      -1,
+		DialerRetries:   1,
 		DisableIdentity: true,
 		ReadTimeout:     3 * time.Second, ContextTimeoutEnabled: true,
 	})
