@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"slices"
 	"strings"
 	"time"
@@ -154,14 +153,10 @@ func Detach(ctx context.Context, h Holding, command []string, input string) (Ent
 
 // first starts a helper, hands it its input and waits for its first entry.
 func first(ctx context.Context, e *engine.Engine, id, input string) (Entry, error) {
-	var in io.WriteCloser = discard{}
-	if input != "" {
-		var err error
-		if in, err = e.Attach(ctx, id); err != nil {
-			return Entry{}, err
-		}
+	hand, err := handOver(ctx, e, id, input)
+	if err != nil {
+		return Entry{}, err
 	}
-	defer in.Close()
 	var stderr bytes.Buffer
 	out, err := e.Output(ctx, id, &stderr)
 	if err != nil {
@@ -173,22 +168,15 @@ func first(ctx context.Context, e *engine.Engine, id, input string) (Entry, erro
 	if err := e.Start(ctx, id); err != nil {
 		return Entry{}, err
 	}
-	if _, err := io.WriteString(in, input); err != nil {
-		return Entry{}, fmt.Errorf("hand the helper its input: %w", err)
+	if err := hand(); err != nil {
+		return Entry{}, err
 	}
-	in.Close()
 	var entry Entry
 	if err := json.NewDecoder(out).Decode(&entry); err != nil {
 		return entry, told(stderr.String())
 	}
 	return entry, nil
 }
-
-// discard is the stdin of a helper that has none.
-type discard struct{}
-
-func (discard) Write(p []byte) (int, error) { return len(p), nil }
-func (discard) Close() error                { return nil }
 
 // told is the error that a command wrote to its stderr.
 func told(stderr string) error {

@@ -19,8 +19,8 @@ type Injection struct {
 	target string // full id of the container
 	opts   InjectOptions
 	params json.RawMessage // of the fault, secrets included
-	kick   chan struct{} // something may have happened to the target
-	quit   chan struct{} // closed when it has ended; the follower goes
+	kick   chan struct{}   // something may have happened to the target
+	quit   chan struct{}   // closed when it has ended; the follower goes
 	once   sync.Once
 
 	turn sync.Mutex // held while something is done to the target

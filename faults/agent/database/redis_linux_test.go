@@ -75,8 +75,11 @@ func TestRedisPause(t *testing.T) {
 		killed(t, to, "redis-pause", `{"commands":"`+commands+`"}`, 2*time.Second, func() bool { return answers(to) == all })
 	}
 	// Two at once: the other one goes on.
-	x, y := a.put(t, to, "redis-pause", `{"commands":"write"}`), a.put(t, to, "redis-memory", `{"percent":90}`)
-	a.take(t, y.ID)
+	y, x := a.put(t, to, "redis-memory", `{"percent":90}`), a.put(t, to, "redis-pause", `{"commands":"write"}`)
+	// That the limit is gone cannot be proved by a write now; that is on the record.
+	if e, err := a.Revert(t.Context(), y.ID); err != nil || e.State != agent.Reverted || e.Reason == "" {
+		t.Errorf("revert under a pause: %+v, %v", e, err)
+	}
 	if got := answers(to); got != [2]bool{true, false} {
 		t.Errorf("with one of two reverted read, write answered: %v", got)
 	}
