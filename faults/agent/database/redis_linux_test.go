@@ -63,7 +63,7 @@ func TestRedisPause(t *testing.T) {
 	all := [2]bool{true, true}
 	for commands, want := range map[string][2]bool{"all": {}, "write": {true, false}} {
 		e := a.put(t, to, "redis-pause", `{"commands":"`+commands+`"}`)
-		for range 4 { // longer than several pauses in a row
+		for range 2 { // longer than several pauses in a row
 			if got := answers(to); got != want {
 				t.Errorf("%s: read, write answered: %v; want %v", commands, got, want)
 			}
