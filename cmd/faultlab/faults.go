@@ -98,10 +98,14 @@ func printMarkdown(out io.Writer, list []faults.KindInfo) error {
 		var params []string
 		for _, p := range k.Params {
 			s := "`" + p.Name + "`"
-			if p.Default != "" {
+			if object, _, ok := strings.Cut(p.Name, "."); ok {
+				s = "`" + object + ".*`"
+			} else if p.Default != "" {
 				s += " (" + p.Default + ")"
 			}
-			params = append(params, s)
+			if !slices.Contains(params, s) {
+				params = append(params, s)
+			}
 		}
 		if _, err := fmt.Fprintf(out, "| `%s` | %s | %s | %s |\n", k.Kind, k.Does, strings.Join(params, ", "), k.Sees); err != nil {
 			return err

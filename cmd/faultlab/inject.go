@@ -39,6 +39,7 @@ the container through restarts. When this command is killed, the fault ends. Wit
 		Example: `  faultlab inject web latency --param delay=200ms --for 2m
   faultlab inject db loss --param percent=10 --param direction=both --param peer.addresses=172.18.0.0/16
   faultlab inject cache loss --param percent=100 --for 30s --detach
+  faultlab inject db pg-lock --param table=orders --param connection.user=admin --param connection.password=@secret.txt
   faultlab faults loss     (its parameters)`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) != 2 {
@@ -47,7 +48,11 @@ the container through restarts. When this command is killed, the fault ends. Wit
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			f, err := faults.Parse(args[1], params)
+			opened, passed, secret, err := openSecrets(args[1], params, cmd.InOrStdin())
+			if err != nil {
+				return err
+			}
+			f, err := faults.Parse(args[1], opened)
 			if err != nil {
 				remedy := "faultlab faults " + args[1] + " tells its parameters"
 				if errors.Is(err, faults.ErrUnknownKind) {
@@ -73,7 +78,7 @@ the container through restarts. When this command is killed, the fault ends. Wit
 					return err
 				}
 				if detach {
-					err = detached(cmd, h, params, asJSON)
+					err = detached(cmd, h, passed, secret, asJSON)
 				} else {
 					err = held(cmd, h, asJSON)
 				}
@@ -140,8 +145,8 @@ func held(cmd *cobra.Command, h agent.Holding, asJSON bool) error {
 	return err
 }
 
-// detached has a helper run this same command without --detach.
-func detached(cmd *cobra.Command, h agent.Holding, params []string, asJSON bool) error {
+// detached has a helper run this same command without --detach. A secret is its stdin.
+func detached(cmd *cobra.Command, h agent.Holding, params []string, secret string, asJSON bool) error {
 	args := []string{"inject", h.Container, h.Fault.Kind(), "--json", "--for", h.Options.TTL.String(), "--id", h.Options.ID,
 		"--seed", strconv.FormatUint(h.Options.Seed, 10)}
 	for _, p := range params {
@@ -150,7 +155,7 @@ func detached(cmd *cobra.Command, h agent.Holding, params []string, asJSON bool)
 	for _, p := range h.Options.Probes {
 		args = append(args, "--probe", p)
 	}
-	e, err := agent.Detach(cmd.Context(), h, args)
+	e, err := agent.Detach(cmd.Context(), h, args, secret)
 	if err != nil {
 		return err
 	}

@@ -78,7 +78,7 @@ func (b *book) begin(ctx context.Context, req InjectRequest) (func() (*Entry, er
 	ctx, cancel := context.WithTimeout(ctx, injectTime)
 	inj := &injection{
 		entry: Entry{ID: req.ID, Kind: req.Kind, Target: req.targetName(), PID: req.PID,
-			Set: req.Params, RequestedAt: time.Now().UTC()},
+			Set: faults.Redact(req.Kind, req.Params), RequestedAt: time.Now().UTC()},
 		ready: make(chan struct{}), cancel: cancel,
 	}
 	if err := b.register(inj); err != nil {

@@ -2,6 +2,7 @@ package agent
 
 import (
 	"faultlab/faults/agent/carrier"
+	"faultlab/faults/agent/database"
 )
 
 // families say who carries which faults. One that does not know a fault answers
@@ -9,6 +10,7 @@ import (
 var families = []func(s space, o carrier.Order) (carrier.Carrier, error){
 	carryPackets,
 	carryCuts,
+	func(_ space, o carrier.Order) (carrier.Carrier, error) { return database.Carry(o) },
 }
 
 func (k *linux) carrier(s space, o carrier.Order) (carrier.Carrier, error) {

@@ -64,8 +64,8 @@ func Start(ctx context.Context, o Options) (*Agent, error) {
 }
 
 // needed are the capabilities of the agent: to enter namespaces, to look into
-// other containers' processes, to program the network and to send probes.
-var needed = []string{"SYS_ADMIN", "SYS_PTRACE", "NET_ADMIN", "NET_RAW"}
+// other containers' processes, to program the network, to probe, to be a database's owner.
+var needed = []string{"SYS_ADMIN", "SYS_PTRACE", "NET_ADMIN", "NET_RAW", "SETUID"}
 
 // run starts a container and speaks with the agent in it. An engine that may
 // not give a container everything is asked for the capabilities needed.
@@ -193,8 +193,8 @@ func (a *Agent) Inject(ctx context.Context, containerID string, f faults.Fault, 
 	}
 	now := time.Now().UTC()
 	in := &Injection{
-		agent: a, id: o.ID, target: c.ID, opts: o, kick: make(chan struct{}, 1), quit: make(chan struct{}),
-		entry: Entry{ID: o.ID, Kind: f.Kind(), Target: c.ID, Set: params, Seed: o.Seed, RequestedAt: now},
+		agent: a, id: o.ID, target: c.ID, opts: o, params: params, kick: make(chan struct{}, 1), quit: make(chan struct{}),
+		entry: Entry{ID: o.ID, Kind: f.Kind(), Target: c.ID, Set: faults.Redact(f.Kind(), params), Seed: o.Seed, RequestedAt: now},
 	}
 	a.mu.Lock()
 	defer func() { a.mu.Unlock() }()

@@ -71,8 +71,12 @@ func (a *Agent) hear(e Entry) {
 	}
 }
 
+// sweptBackends leave something behind when their agent is killed: netem always, a
+// database where the keeper was killed as well.
+var sweptBackends = []string{"netem", "postgresql"}
+
 // died waits until every injection is on the record as lost, and removes what
-// netem leaves behind when its agent is killed.
+// back-ends leave behind when their agent is killed.
 func (a *Agent) died(ctx context.Context) {
 	if ctx.Err() != nil {
 		return // it was closed
@@ -80,7 +84,7 @@ func (a *Agent) died(ctx context.Context) {
 	var pids []int
 	for _, in := range a.injections() {
 		in.mu.Lock()
-		if in.entry.State == Active && in.entry.Backend == "netem" && in.pid != 0 {
+		if in.entry.State == Active && slices.Contains(sweptBackends, in.entry.Backend) && in.pid != 0 {
 			pids = append(pids, in.pid)
 		}
 		in.mu.Unlock()

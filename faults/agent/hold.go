@@ -115,8 +115,9 @@ func (a *Agent) hold(ctx context.Context, id string, h Holding, show func(Entry)
 // Detach has a helper container hold an injection, so that it goes on when this
 // process has ended, and answers when the fault is active. The helper runs the
 // faultlab command, whose arguments must lead to Hold and print entries as JSON
-// lines: the first when active, the last at the end.
-func Detach(ctx context.Context, h Holding, command []string) (Entry, error) {
+// lines: the first when active, the last at the end. What input holds is the helper's
+// stdin: a secret passes there and stands nowhere.
+func Detach(ctx context.Context, h Holding, command []string, input string) (Entry, error) {
 	socket := h.Engine.SocketPath()
 	if socket == "" {
 		return Entry{}, &Error{Code: NotSupported, Message: "the engine is reached over the network; a helper needs its unix socket",
@@ -129,12 +130,12 @@ func Detach(ctx context.Context, h Holding, command []string) (Entry, error) {
 	id, err := h.Engine.Create(ctx, engine.Spec{
 		Name: h.name("hold"), Image: h.Image, Cmd: command, Labels: h.labels("helper", c.Name),
 		Binds: []string{socket + ":/var/run/docker.sock"}, NoNetwork: true, ReadOnlyRoot: true, AutoRemove: true,
-		MemoryBytes: 128 << 20, LogMaxSize: "1m", LogMaxFiles: 1,
+		StdinOnce: input != "", MemoryBytes: 128 << 20, LogMaxSize: "1m", LogMaxFiles: 1,
 	})
 	if err != nil {
 		return Entry{}, h.taken(err)
 	}
-	e, err := first(ctx, h.Engine, id)
+	e, err := first(ctx, h.Engine, id, input)
 	if err != nil {
 		clean, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
 		defer cancel()
@@ -150,8 +151,12 @@ func Detach(ctx context.Context, h Holding, command []string) (Entry, error) {
 	return e, err
 }
 
-// first starts a helper and waits for its first entry.
-func first(ctx context.Context, e *engine.Engine, id string) (Entry, error) {
+// first starts a helper, hands it its input and waits for its first entry.
+func first(ctx context.Context, e *engine.Engine, id, input string) (Entry, error) {
+	hand, err := handOver(ctx, e, id, input)
+	if err != nil {
+		return Entry{}, err
+	}
 	var stderr bytes.Buffer
 	out, err := e.Output(ctx, id, &stderr)
 	if err != nil {
@@ -161,6 +166,9 @@ func first(ctx context.Context, e *engine.Engine, id string) (Entry, error) {
 	defer stop()
 	defer out.Close()
 	if err := e.Start(ctx, id); err != nil {
+		return Entry{}, err
+	}
+	if err := hand(); err != nil {
 		return Entry{}, err
 	}
 	var entry Entry

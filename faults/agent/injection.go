@@ -2,6 +2,7 @@ package agent
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"sync"
@@ -17,8 +18,9 @@ type Injection struct {
 	id     string
 	target string // full id of the container
 	opts   InjectOptions
-	kick   chan struct{} // something may have happened to the target
-	quit   chan struct{} // closed when it has ended; the follower goes
+	params json.RawMessage // of the fault, secrets included
+	kick   chan struct{}   // something may have happened to the target
+	quit   chan struct{}   // closed when it has ended; the follower goes
 	once   sync.Once
 
 	turn sync.Mutex // held while something is done to the target
@@ -66,7 +68,7 @@ func (in *Injection) placeLocked(ctx context.Context, c engine.Container, ttl ti
 	in.mu.Lock()
 	in.lives++
 	inside := fmt.Sprintf("%s.%d", in.id, in.lives)
-	req := InjectRequest{ID: inside, Kind: in.entry.Kind, Params: in.entry.Set, Target: c.ID, PID: c.Pid,
+	req := InjectRequest{ID: inside, Kind: in.entry.Kind, Params: in.params, Target: c.ID, PID: c.Pid,
 		TTL: ttl.String(), Seed: in.entry.Seed, Probes: in.opts.Probes}
 	in.mu.Unlock()
 	e, err := in.agent.client.Inject(ctx, req)

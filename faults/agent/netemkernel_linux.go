@@ -9,6 +9,8 @@ import (
 
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
+
+	"faultlab/faults/agent/database"
 )
 
 // rootQdisc is the marked prio qdisc that our tree hangs on; everything goes
@@ -201,5 +203,6 @@ func (k *linux) sweepOne(pid int) ([]string, error) {
 			removed = append(removed, fmt.Sprintf("netem tree on %s of process %d", l.Attrs().Name, pid))
 		}
 	}
-	return removed, nil
+	back, err := database.Sweep(pid, ns.do)
+	return append(removed, back...), err
 }

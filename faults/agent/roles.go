@@ -4,6 +4,7 @@ import (
 	"os"
 	"os/exec"
 
+	"faultlab/faults/agent/database"
 	"faultlab/faults/agent/keeper"
 )
 
@@ -17,7 +18,9 @@ var roles = map[string]func() error{
 }
 
 // acts are what a keeper can put back.
-var acts = map[string]keeper.Act{}
+var acts = map[string]keeper.Act{
+	database.RestoreAct: database.Restore,
+}
 
 // child is a process of the agent's own executable in a role.
 func child(role string) *exec.Cmd {
