@@ -8,6 +8,7 @@ import (
 // nil; the first that does carries it.
 var families = []func(s space, o carrier.Order) (carrier.Carrier, error){
 	carryPackets,
+	carryDependency,
 }
 
 func (k *linux) carrier(s space, o carrier.Order) (carrier.Carrier, error) {
@@ -17,4 +18,8 @@ func (k *linux) carrier(s space, o carrier.Order) (carrier.Carrier, error) {
 		}
 	}
 	return nil, errorf(NotSupported, "no back-end carries a fault of kind %q", o.Fault.Kind())
+}
+
+func carryDependency(s space, o carrier.Order) (carrier.Carrier, error) {
+	return s.(*linuxSpace).kernel.proxies.Carry(o)
 }
