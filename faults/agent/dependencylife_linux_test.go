@@ -117,7 +117,13 @@ func TestDependencyThroughput(t *testing.T) {
 				return
 			}
 			go func() {
-				io.ReadFull(c, make([]byte, 4))
+				word := make([]byte, 4)
+				io.ReadFull(c, word)
+				if string(word) == "ping" {
+					c.Write(word)
+					c.Close()
+					return
+				}
 				for buf := make([]byte, 256<<10); err == nil; {
 					_, err = c.Write(buf)
 				}
@@ -139,7 +145,7 @@ func TestDependencyThroughput(t *testing.T) {
 		return float64(n) / 1e6 / time.Since(begun).Seconds()
 	}
 	bare := rate()
-	e := a.put(t, l, "dependency-refuse", fmt.Sprintf(`{"port":%d,"percent":1,"seed":1}`, port))
+	e := a.put(t, l, "dependency-refuse", fmt.Sprintf(`{"port":%d,"percent":1,"seed":1,"probe":"ping"}`, port))
 	t.Logf("bulk: %.0f MB/s bare, %.0f MB/s through the proxy", bare, rate())
 	a.take(t, e.ID)
 }

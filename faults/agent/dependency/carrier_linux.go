@@ -147,7 +147,8 @@ func (f *fault) baseline(ctx context.Context, bare *proxy) error {
 		try()
 	}
 	if f.ask.method != "" && f.base.status == 0 && !needsHTTP && f.stage.refuse {
-		return nil // any server shows that
+		f.base = outcome{} // any server shows that, and no answer is waited for
+		return nil
 	}
 	if !f.base.fine() {
 		if err := ctx.Err(); err != nil {

@@ -90,7 +90,7 @@ func (s *stage) judge(base outcome, got []outcome) (*carrier.Measurement, bool) 
 			if s.rate > 0 {
 				times[len(times)-1] = o.whole
 			}
-		} else if !o.fine() || o.status != base.status {
+		} else if base.fine() && (!o.fine() || o.status != base.status) {
 			clean = false // neither the fault nor an answer as before
 		}
 	}
