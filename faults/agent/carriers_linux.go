@@ -11,6 +11,7 @@ var families = []func(s space, o carrier.Order) (carrier.Carrier, error){
 	carryPackets,
 	carryCuts,
 	func(_ space, o carrier.Order) (carrier.Carrier, error) { return database.Carry(o) },
+	carryDependency,
 }
 
 func (k *linux) carrier(s space, o carrier.Order) (carrier.Carrier, error) {
@@ -24,3 +25,7 @@ func (k *linux) carrier(s space, o carrier.Order) (carrier.Carrier, error) {
 
 // abilities are what the families besides that on packets found of what they need.
 var abilities = []func() []carrier.Ability{}
+
+func carryDependency(s space, o carrier.Order) (carrier.Carrier, error) {
+	return s.(*linuxSpace).kernel.proxies.Carry(o)
+}

@@ -9,12 +9,15 @@ import (
 
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
+
+	"faultlab/faults/agent/dependency"
 )
 
 // linux is the kernel we run on.
 type linux struct {
 	probeOnce func() Capabilities
 	backend   string // tests: only this back-end
+	proxies   dependency.Proxies
 
 	mu     sync.Mutex
 	spaces map[uint64]*linuxSpace // by inode of the namespace

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"net/http"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -40,6 +41,9 @@ func TestMain(m *testing.M) {
 			os.Exit(1)
 		}
 		select {}
+	case "web":
+		fmt.Fprintln(os.Stderr, http.ListenAndServe(":8080", page))
+		os.Exit(1)
 	case "target":
 		if err := mountFiles(os.Getenv("FAULTLAB_TEST_ETC")); err != nil {
 			fmt.Fprintln(os.Stderr, err)

@@ -1,0 +1,172 @@
+// Package dependency carries the faults of a proxy: one in front of a port of the
+// target, which an nft rule (tproxy) hands new connections to.
+//
+// Rule, listeners and connections belong to the agent's process. When it is killed
+// they go: new connections go to the server as before, those under way end.
+package dependency
+
+import (
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"faultlab/faults"
+)
+
+// action is what a fault does to a call.
+type action struct {
+	refuse, hang, truncate, reset bool
+
+	after         int64 // bytes that hang, truncate and reset let through; -1: no such limit
+	within        time.Duration
+	status        int // 0: no answer of its own
+	body          string
+	delay, jitter time.Duration
+	rate          int64 // bytes per second; 0: as they come
+}
+
+// compile turns a fault of the family into what it concerns and does.
+func compile(f faults.Fault) (faults.Calls, faults.Requests, action, bool) {
+	a := action{after: -1}
+	switch f := f.(type) {
+	case faults.DependencyHang:
+		a.hang, a.after = true, f.After
+		return f.Calls, f.Requests, a, true
+	case faults.DependencyRefuse:
+		a.refuse = true
+		return f.Calls, faults.Requests{}, a, true
+	case faults.HTTPError:
+		a.status, a.body = f.Status, f.Answer()
+		return f.Calls, f.Requests, a, true
+	case faults.DependencySlow:
+		a.delay, a.jitter = f.Delay, f.Jitter
+		return f.Calls, f.Requests, a, true
+	case faults.DependencyRate:
+		a.rate = f.BytesPerSecond
+		return f.Calls, f.Requests, a, true
+	case faults.DependencyTruncate:
+		a.truncate, a.after = true, f.After
+		return f.Calls, f.Requests, a, true
+	case faults.DependencyReset:
+		a.reset, a.within = true, f.Time
+		if f.Time == 0 || f.After > 0 {
+			a.after = f.After
+		}
+		return f.Calls, f.Requests, a, true
+	}
+	return faults.Calls{}, faults.Requests{}, a, false
+}
+
+// stage is one fault of a proxy with its sequences and counters.
+type stage struct {
+	action
+	id    string
+	share float64 // 0 to 1
+	only  faults.Requests
+	seed  uint64
+	on    atomic.Bool
+	gone  chan struct{} // closed when the fault is taken away: who waits for it goes on
+
+	mu          sync.Mutex
+	user, probe *rand.Rand
+
+	hit, ended, delayed atomic.Uint64
+}
+
+func newStage(id string, c faults.Calls, only faults.Requests, a action, seed uint64) *stage {
+	return &stage{action: a, id: id, share: c.Percent / 100, only: only, seed: seed, gone: make(chan struct{}),
+		// Probes draw from a sequence of their own and leave that of the users alone.
+		user: rand.New(rand.NewPCG(seed, 0)), probe: rand.New(rand.NewPCG(seed, 1))}
+}
+
+// call is what stages are asked about. One without a method is a connection that is
+// not HTTP.
+type call struct {
+	method, path string
+	probe        string // the fault that a probe is for, which meets no other; "" for a user's call
+	fresh        bool   // a connection that was just accepted
+}
+
+// meets draws whether the fault concerns a call, and how long it holds it back.
+func (s *stage) meets(c call) (bool, time.Duration) {
+	switch {
+	case !s.on.Load(), c.probe != "" && c.probe != s.id, c.fresh != s.refuse:
+		return false, 0
+	case !c.fresh && c.method == "" && (s.status != 0 || !s.only.IsZero()):
+		return false, 0
+	case c.method != "" && !s.only.Match(c.method, c.path):
+		return false, 0
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	r := s.user
+	if c.probe != "" {
+		r = s.probe
+	}
+	if s.share < 1 && r.Float64() >= s.share {
+		return false, 0
+	}
+	s.hit.Add(1)
+	d := s.delay
+	if s.jitter > 0 {
+		d += time.Duration(r.Int64N(2*int64(s.jitter)+1)) - s.jitter
+	}
+	return true, d
+}
+
+// plan is what becomes of one call.
+type plan struct {
+	waits  []wait
+	end    *stage // refuses, hangs or answers in the server's place
+	rate   *stage // the slowest
+	limits []*stage
+}
+
+type wait struct {
+	stage *stage
+	time  time.Duration
+}
+
+func (p plan) empty() bool {
+	return len(p.waits) == 0 && p.end == nil && p.rate == nil && len(p.limits) == 0
+}
+
+// ask asks the stages in the order they were injected, until one ends the call.
+func ask(stages []*stage, c call) plan {
+	var p plan
+	for _, s := range stages {
+		met, d := s.meets(c)
+		switch {
+		case !met:
+		case s.refuse, s.status != 0, s.hang && s.after == 0:
+			s.ended.Add(1)
+			p.end = s
+			return p
+		case s.delay > 0:
+			s.delayed.Add(1)
+			p.waits = append(p.waits, wait{s, d})
+		case s.rate > 0:
+			s.delayed.Add(1)
+			if p.rate == nil || s.rate < p.rate.rate {
+				p.rate = s
+			}
+		default:
+			p.limits = append(p.limits, s)
+		}
+	}
+	return p
+}
+
+// hides gives the stage that takes every call of a kind before one more could.
+func hides(stages []*stage, c call) *stage {
+	i := slices.IndexFunc(stages, func(s *stage) bool {
+		ends := s.refuse || s.status != 0 || s.hang && s.after == 0
+		return ends && s.share == 1 && (s.refuse || s.only.Match(c.method, c.path) && (c.method != "" || s.status == 0 && s.only.IsZero()))
+	})
+	if i < 0 {
+		return nil
+	}
+	return stages[i]
+}
