@@ -63,16 +63,17 @@ func Start(ctx context.Context, o Options) (*Agent, error) {
 	return a, nil
 }
 
-// needed are the capabilities of the agent: to enter namespaces, to look into
-// other containers' processes, to program the network and to send probes.
-var needed = []string{"SYS_ADMIN", "SYS_PTRACE", "NET_ADMIN", "NET_RAW"}
+// needed are the capabilities of the agent: to enter namespaces, to look into other
+// containers' processes, to end them and set their limits, to program the network
+// and to send probes.
+var needed = []string{"SYS_ADMIN", "SYS_PTRACE", "KILL", "SYS_RESOURCE", "NET_ADMIN", "NET_RAW"}
 
 // run starts a container and speaks with the agent in it. An engine that may
 // not give a container everything is asked for the capabilities needed.
 func run(ctx context.Context, o Options, name string) (string, *Client, error) {
 	s := engine.Spec{
 		Name: name, Image: o.Image, Labels: o.Labels, Cmd: []string{"agent"}, StdinOnce: true,
-		Privileged: true, HostPid: true, NoNetwork: true, ReadOnlyRoot: true, AutoRemove: true,
+		Privileged: true, HostPid: true, HostCgroups: true, NoNetwork: true, ReadOnlyRoot: true, AutoRemove: true,
 		LogMaxSize: "1m", LogMaxFiles: 1,
 	}
 	id, client, err := runAs(ctx, o, s)
