@@ -2,12 +2,18 @@ package agent
 
 import (
 	"faultlab/faults/agent/carrier"
+	"faultlab/faults/agent/process"
 )
 
 // families say who carries which faults. One that does not know a fault answers
 // nil; the first that does carries it.
 var families = []func(s space, o carrier.Order) (carrier.Carrier, error){
 	carryPackets,
+	carryProcess,
+}
+
+func carryProcess(s space, o carrier.Order) (carrier.Carrier, error) {
+	return process.Machine{Ledger: &s.(*linuxSpace).kernel.ledger, Child: child}.Carry(o)
 }
 
 func (k *linux) carrier(s space, o carrier.Order) (carrier.Carrier, error) {

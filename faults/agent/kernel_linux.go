@@ -7,6 +7,8 @@ import (
 	"slices"
 	"sync"
 
+	"faultlab/faults/agent/ledger"
+
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 )
@@ -15,6 +17,8 @@ import (
 type linux struct {
 	probeOnce func() Capabilities
 	backend   string // tests: only this back-end
+
+	ledger ledger.Ledger
 
 	mu     sync.Mutex
 	spaces map[uint64]*linuxSpace // by inode of the namespace

@@ -38,6 +38,8 @@ func Run(in io.Reader, out io.Writer) error {
 		case "pulse":
 		case "spin":
 			r.CPU, r.Wall = spin(a.N, time.Duration(a.Millis)*time.Millisecond)
+		case "fork":
+			r.N, r.Refused = fork(a.N)
 		case "touch":
 			err = touch(a.N)
 		case "hold":

@@ -8,16 +8,18 @@ const Role = "standin"
 
 // ask is one line to the process, answer one from it.
 type ask struct {
-	Do     string  `json:"do"` // watch, pulse, spin, touch, hold or held
+	Do     string  `json:"do"` // watch, pulse, spin, fork, touch, hold or held
 	PID    int     `json:"pid,omitempty"`
-	N      int     `json:"n,omitempty"`      // threads to spin; MiB to touch or to hold at most
+	N      int     `json:"n,omitempty"`      // threads to spin; processes to fork; MiB to touch or to hold at most
 	Millis int     `json:"millis,omitempty"` // to spin
 	Rate   float64 `json:"rate,omitempty"`   // MiB/s to hold
 }
 
 type answer struct {
-	CPU   float64 `json:"cpu,omitempty"`  // seconds of processor time
-	Wall  float64 `json:"wall,omitempty"` // seconds that passed
-	MiB   float64 `json:"mib,omitempty"`  // held
-	Error string  `json:"error,omitempty"`
+	CPU     float64 `json:"cpu,omitempty"`     // seconds of processor time
+	Wall    float64 `json:"wall,omitempty"`    // seconds that passed
+	MiB     float64 `json:"mib,omitempty"`     // held
+	N       int     `json:"n,omitempty"`       // processes forked
+	Refused bool    `json:"refused,omitempty"` // the kernel made no more
+	Error   string  `json:"error,omitempty"`
 }

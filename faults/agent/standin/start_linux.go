@@ -133,6 +133,13 @@ func (s *StandIn) Spin(ctx context.Context, threads int, d time.Duration) (cpu, 
 	return seconds(a.CPU), seconds(a.Wall), err
 }
 
+// Fork makes processes, at most so many, and ends them; refused says that the kernel
+// made no more than n.
+func (s *StandIn) Fork(ctx context.Context, most int) (n int, refused bool, err error) {
+	a, err := s.ask(ctx, ask{Do: "fork", N: most})
+	return a.N, a.Refused, err
+}
+
 // Touch uses so much memory that the kernel may take back at any time.
 func (s *StandIn) Touch(ctx context.Context, mib int) error {
 	_, err := s.ask(ctx, ask{Do: "touch", N: mib})

@@ -1,0 +1,309 @@
+package process
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"faultlab/faults"
+	"faultlab/faults/agent/carrier"
+	"faultlab/faults/agent/cgroup"
+	"faultlab/faults/agent/ledger"
+	"faultlab/faults/agent/standin"
+)
+
+const mib = 1 << 20
+
+// memory is a group's memory, in either version.
+type memory struct {
+	group                     cgroup.Group
+	limit, swap, usage, cache string // files
+	inactive, active          string // names in the cache file
+}
+
+func memoryOf(pid int) (memory, error) {
+	g, err := cgroup.Of(pid, "memory")
+	if err != nil {
+		return memory{}, err
+	}
+	if g.V2 {
+		return memory{g, "memory.max", "memory.swap.max", "memory.current", "memory.stat", "inactive_file", "active_file"}, nil
+	}
+	return memory{g, "memory.limit_in_bytes", "memory.memsw.limit_in_bytes", "memory.usage_in_bytes", "memory.stat", "total_inactive_file", "total_active_file"}, nil
+}
+
+// used is what the group counts, in bytes, and kept what of it is no file cache.
+func (m memory) used() (used, kept uint64, err error) {
+	text, err := m.group.Read(m.usage)
+	if err != nil {
+		return 0, 0, lacks("memory", err)
+	}
+	used, _ = strconv.ParseUint(text, 10, 64)
+	files := counter(m.group, m.cache, m.inactive) + counter(m.group, m.cache, m.active)
+	return used, used - min(used, files), nil
+}
+
+// hits is how often the group was at its limit.
+func (m memory) hits() uint64 {
+	if m.group.V2 {
+		return counter(m.group, "memory.events", "max")
+	}
+	text, _ := m.group.Read("memory.failcnt")
+	n, _ := strconv.ParseUint(text, 10, 64)
+	return n
+}
+
+// memoryLimit lowers the limit of memory.
+type memoryLimit struct {
+	base
+	limit int // MiB
+	mem   memory
+}
+
+// margin is what must be free below the limit, so that nothing ends by surprise.
+const margin = 2 * mib
+
+func (l *memoryLimit) Place(ctx context.Context) (carrier.Placed, error) {
+	var err error
+	if l.mem, err = memoryOf(l.o.Target.PID); err != nil {
+		return carrier.Placed{}, err
+	}
+	bytes := uint64(l.limit) * mib
+	_, kept, err := l.mem.used()
+	if err != nil {
+		return carrier.Placed{}, err
+	}
+	slot := ledger.Slot{Group: l.mem.group, File: l.mem.limit}
+	original, err := l.m.Ledger.Original(slot)
+	if err != nil {
+		return carrier.Placed{}, lacks("memory", err)
+	}
+	switch {
+	case kept+margin > bytes:
+		return carrier.Placed{}, &carrier.Error{Code: carrier.Refused,
+			Message: fmt.Sprintf("mib is %d; the container has %d in use, and would be ended at once", l.limit, kept/mib),
+			Remedy:  fmt.Sprintf("choose %d or more, or use memory-pressure", (kept+margin)/mib+1)}
+	case ledger.Strictness(original) <= float64(bytes):
+		return carrier.Placed{}, carrier.Errorf(carrier.BadRequest, "mib is %d; the container is limited to as little without the fault (%s bytes)", l.limit, original)
+	case bytes > available():
+		return carrier.Placed{}, carrier.Errorf(carrier.BadRequest, "mib is %d; want at most %d, which the machine has free: a limit further off is not proved", l.limit, available()/mib)
+	}
+	value := strconv.FormatUint(bytes, 10)
+	bids := []ledger.Bid{{Slot: slot, Value: value}}
+	if _, err := l.mem.group.Read(l.mem.swap); err == nil {
+		swap := value // version 1 counts memory and swap together
+		if l.mem.group.V2 {
+			swap = "0"
+		}
+		bids = append(bids, ledger.Bid{Slot: ledger.Slot{Group: l.mem.group, File: l.mem.swap}, Value: swap})
+	}
+	if err := l.m.Ledger.Set(l.o.Keeper, l.o.ID, bids...); err != nil {
+		return carrier.Placed{}, err
+	}
+	top, hits, err := l.reach(ctx, bytes)
+	if err == nil && (hits == 0 || top > bytes) {
+		err = carrier.Errorf(carrier.Unproved, "effect not seen: %d MiB in use, at the limit %d times", top/mib, hits)
+	}
+	if err != nil {
+		return carrier.Placed{}, err
+	}
+	return carrier.Placed{Backend: "cgroup", Measured: saw("stand-in", l.mem.group.Path,
+		fmt.Sprintf("a process of the container that used more met the limit %d times, with %d MiB in use; %d MiB were before", hits, top/mib, kept/mib))}, nil
+}
+
+// reach uses memory in the group until a little above a limit would be in use, of
+// a sort that the kernel can take back, and gives the use that came of it.
+func (l *memoryLimit) reach(ctx context.Context, bytes uint64) (top, hits uint64, err error) {
+	s, err := standin.Start(ctx, l.m.Child(standin.Role), l.o.Target.PID, l.mem.group)
+	if err != nil {
+		return 0, 0, err
+	}
+	defer s.Stop()
+	_, kept, err := l.mem.used()
+	if err != nil {
+		return 0, 0, err
+	}
+	before := l.mem.hits()
+	stop, peak := make(chan struct{}), atomic.Uint64{}
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		for tick := time.NewTicker(time.Millisecond); ; <-tick.C {
+			if now, _, err := l.mem.used(); err == nil && now > peak.Load() {
+				peak.Store(now)
+			}
+			select {
+			case <-stop:
+				return
+			default:
+			}
+		}
+	})
+	err = s.Touch(ctx, int((bytes-min(kept, bytes))/mib)+16)
+	close(stop)
+	wg.Wait()
+	return peak.Load(), l.mem.hits() - before, err
+}
+
+func (l *memoryLimit) Take(ctx context.Context) error {
+	if err := l.m.Ledger.Unset(l.o.ID); err != nil {
+		return err
+	}
+	bytes := uint64(l.limit) * mib
+	return gone(ledger.Slot{Group: l.mem.group, File: l.mem.limit}, "", l.mem.group, func(now string) error {
+		if ledger.Strictness(now) <= float64(bytes) {
+			return nil
+		}
+		top, _, err := l.reach(ctx, bytes)
+		if err == nil && top <= bytes && ledger.Strictness(now) > float64(bytes+16*mib) {
+			err = carrier.Errorf(carrier.Unproved, "effect still seen: not more than %d MiB could be used", top/mib)
+		}
+		return err
+	})
+}
+
+// available is the memory the machine can give without swapping, less what it is left.
+func available() uint64 {
+	b, _ := os.ReadFile("/proc/meminfo")
+	for l := range strings.Lines(string(b)) {
+		if f := strings.Fields(l); len(f) > 1 && f[0] == "MemAvailable:" {
+			n, _ := strconv.ParseUint(f[1], 10, 64)
+			return n*1024 - min(n*1024, 512*mib)
+		}
+	}
+	return 0
+}
+
+// pressure takes memory in the target's group with a process that goes with the agent.
+type pressure struct {
+	base
+	fault faults.MemoryPressure
+	mem   memory
+
+	mu      sync.Mutex
+	child   *standin.StandIn
+	over    bool
+	started atomic.Uint64
+	killed  atomic.Uint64 // by the kernel, for want of memory
+}
+
+func (p *pressure) Place(ctx context.Context) (carrier.Placed, error) {
+	var err error
+	if p.mem, err = memoryOf(p.o.Target.PID); err != nil {
+		return carrier.Placed{}, err
+	}
+	if most := available() / mib; uint64(p.fault.MaxMiB) > most {
+		return carrier.Placed{}, carrier.Errorf(carrier.Refused, "max_mib is %d; the machine itself has only %d to spare", p.fault.MaxMiB, most)
+	}
+	if err := p.begin(ctx); err != nil {
+		return carrier.Placed{}, err
+	}
+	before, _, err := p.mem.used()
+	if err != nil {
+		return carrier.Placed{}, err
+	}
+	began := time.Now()
+	// Until enough is taken to be told from what the target does itself.
+	want := min(float64(p.fault.MaxMiB), max(4, p.fault.MiBPerSecond/4))
+	for held := 0.0; held < want && time.Since(began) < 30*time.Second; {
+		if held, err = p.child.Held(ctx); err != nil {
+			return carrier.Placed{}, err
+		}
+		select {
+		case <-ctx.Done():
+			return carrier.Placed{}, ctx.Err()
+		case <-time.After(5 * time.Millisecond):
+		}
+	}
+	held, err := p.child.Held(ctx)
+	if err != nil {
+		return carrier.Placed{}, err
+	}
+	took := time.Since(began).Seconds()
+	now, _, err := p.mem.used()
+	if err != nil {
+		return carrier.Placed{}, err
+	}
+	grown := (float64(now) - float64(before)) / mib
+	if grown < 0.7*held-1 || held < 0.5 {
+		return carrier.Placed{}, carrier.Errorf(carrier.Unproved, "effect not seen: %.1f MiB taken, the container's memory grew by %.1f MiB", held, grown)
+	}
+	return carrier.Placed{Backend: "cgroup", Measured: saw("memory in use", p.mem.group.Path,
+		fmt.Sprintf("the container's memory grew by %.1f MiB in %.2f s, %.1f of them taken", grown, took, held))}, nil
+}
+
+// begin starts the process that takes the memory, and another when the kernel ends it:
+// like a leak in a worker that is restarted.
+func (p *pressure) begin(ctx context.Context) error {
+	s, err := standin.Start(ctx, p.m.Child(standin.Role), p.o.Target.PID, p.mem.group)
+	if err != nil {
+		return err
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.over {
+		s.Stop()
+		return nil
+	}
+	p.child = s
+	p.started.Add(1)
+	if err := s.Hold(ctx, p.fault.MiBPerSecond, p.fault.MaxMiB); err != nil {
+		return err
+	}
+	go func() {
+		<-s.Ended()
+		p.mu.Lock()
+		over := p.over
+		p.mu.Unlock()
+		if _, err := ledger.Started(p.o.Target.PID); over || err != nil {
+			return
+		}
+		p.killed.Add(1)
+		_ = p.begin(context.Background()) // without it the memory is free, and Packets tells
+	}()
+	return nil
+}
+
+func (p *pressure) Take(context.Context) error {
+	before, _, err := p.mem.used()
+	held := 0.0
+	p.mu.Lock()
+	child := p.child
+	p.mu.Unlock()
+	if child != nil && err == nil {
+		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+		held, _ = child.Held(ctx)
+		cancel()
+	}
+	if derr := p.Drop(); derr != nil || err != nil {
+		return derr
+	}
+	for end := time.Now().Add(2 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+		now, _, err := p.mem.used()
+		if err != nil || (float64(before)-float64(now))/mib >= 0.5*held-1 {
+			return nil
+		}
+		if time.Now().After(end) {
+			return carrier.Errorf(carrier.Unproved, "the memory of the container did not fall by the %.1f MiB that were taken", held)
+		}
+	}
+}
+
+func (p *pressure) Drop() error {
+	p.mu.Lock()
+	p.over = true
+	child := p.child
+	p.mu.Unlock()
+	if child != nil {
+		child.Stop()
+	}
+	return nil
+}
+
+func (p *pressure) Packets() carrier.Packets {
+	return carrier.Packets{Hit: p.started.Load(), Dropped: p.killed.Load()}
+}
