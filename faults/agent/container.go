@@ -64,9 +64,9 @@ func Start(ctx context.Context, o Options) (*Agent, error) {
 }
 
 // needed are the capabilities of the agent: to enter namespaces, to look into other
-// containers' processes, to end them and set their limits, to program the network
-// and to send probes.
-var needed = []string{"SYS_ADMIN", "SYS_PTRACE", "KILL", "SYS_RESOURCE", "NET_ADMIN", "NET_RAW"}
+// containers' processes and to end them, to program the network and to send probes;
+// the last, to set limits of processes of other users, an engine may lack.
+var needed = []string{"SYS_ADMIN", "SYS_PTRACE", "KILL", "NET_ADMIN", "NET_RAW", "SYS_RESOURCE"}
 
 // run starts a container and speaks with the agent in it. An engine that may
 // not give a container everything is asked for the capabilities needed.
@@ -77,8 +77,8 @@ func run(ctx context.Context, o Options, name string) (string, *Client, error) {
 		LogMaxSize: "1m", LogMaxFiles: 1,
 	}
 	id, client, err := runAs(ctx, o, s)
-	if err != nil && strings.Contains(err.Error(), "operation not permitted") {
-		s.Privileged, s.CapDrop, s.CapAdd = false, []string{"ALL"}, needed
+	for n := len(needed); n >= len(needed)-1 && err != nil && strings.Contains(err.Error(), "operation not permitted"); n-- {
+		s.Privileged, s.CapDrop, s.CapAdd = false, []string{"ALL"}, needed[:n]
 		id, client, err = runAs(ctx, o, s)
 	}
 	if err != nil {
