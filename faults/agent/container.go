@@ -275,20 +275,6 @@ func (a *Agent) Close(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// end closes an agent's stdin and waits until its container is gone.
-func end(ctx context.Context, e *engine.Engine, client *Client, id string) error {
-	_ = client.Close()
-	for range 100 { // 10 s, then by force
-		if _, err := e.Inspect(ctx, id); engine.IsNotFound(err) {
-			return nil
-		}
-		if !pause(ctx, 100*time.Millisecond) {
-			break
-		}
-	}
-	return e.Remove(context.WithoutCancel(ctx), id)
-}
-
 // tell passes on an injection that ended by itself.
 func (a *Agent) tell(e Entry) {
 	a.mu.Lock()

@@ -39,6 +39,17 @@ func (b *bench) limits() string {
 	return out.String() + string(text) + string(mounts)
 }
 
+// unlike are the lines of one text that the other has not.
+func unlike(a, b string) string {
+	var out strings.Builder
+	for l := range strings.Lines(a) {
+		if !strings.Contains(b, l) {
+			out.WriteString(l)
+		}
+	}
+	return out.String()
+}
+
 // children are the processes that agents of this image left or have.
 func (b *bench) children() (out []string) {
 	list, _ := filepath.Glob("/proc/[0-9]*/environ")
@@ -74,7 +85,7 @@ func TestProcessFaults(t *testing.T) {
 				must(t, in.Revert(t.Context()))
 			}
 			if after := b.limits(); after != before {
-				t.Errorf("left\n%s\nbefore\n%s", after, before)
+				t.Errorf("left\n%sbefore\n%s", unlike(after, before), unlike(before, after))
 			}
 			_, err = a.Inject(t.Context(), b.target, f, InjectOptions{})
 			must(t, err)
@@ -86,7 +97,13 @@ func TestProcessFaults(t *testing.T) {
 			} else {
 				must(t, syscall.Kill(c.Pid, syscall.SIGKILL))
 			}
-			b.eventually("as before", 2*time.Second, func() bool { return b.limits() == before })
+			after := ""
+			defer func() {
+				if t.Failed() {
+					t.Log(unlike(after, before))
+				}
+			}()
+			b.eventually("as before", 2*time.Second, func() bool { after = b.limits(); return after == before })
 			took := time.Since(began)
 			b.eventually("no process is left", 2*time.Second, func() bool { return len(b.children()) == 0 })
 			t.Logf("as before %v after SIGKILL, no process %v", took.Round(time.Millisecond), time.Since(began).Round(time.Millisecond))
@@ -97,8 +114,8 @@ func TestProcessFaults(t *testing.T) {
 			t.Logf("no container %v", time.Since(began).Round(time.Millisecond))
 		})
 	}
+	a := b.start()
 	t.Run("stack", func(t *testing.T) {
-		a := b.start()
 		quota := func() string {
 			c, err := b.Inspect(t.Context(), b.target)
 			must(t, err)
@@ -128,12 +145,11 @@ func TestProcessFaults(t *testing.T) {
 			}
 			must(t, in[1-first].Revert(t.Context()))
 			if after := b.limits(); after != before {
-				t.Errorf("left\n%s", after)
+				t.Errorf("left\n%s", unlike(after, before))
 			}
 		}
 	})
 	t.Run("refused", func(t *testing.T) {
-		a := b.start()
 		for _, tt := range []struct {
 			f    faults.Fault
 			code Code
@@ -147,11 +163,10 @@ func TestProcessFaults(t *testing.T) {
 			}
 		}
 		if after := b.limits(); after != before {
-			t.Errorf("left\n%s", after)
+			t.Errorf("left\n%s", unlike(after, before))
 		}
 	})
 	t.Run("kill", func(t *testing.T) {
-		a := b.start()
 		in, err := a.Inject(t.Context(), b.target, faults.Kill{Signal: "TERM"}, InjectOptions{})
 		must(t, err)
 		e := in.Status()

@@ -48,6 +48,7 @@ type account struct {
 type Ledger struct {
 	mu       sync.Mutex
 	accounts map[Slot]*account
+	order    []Slot // as they came; values that bind each other are put back the other way round
 }
 
 // promise is what a keeper is told of a slot.
@@ -74,13 +75,14 @@ func (l *Ledger) Set(k carrier.Keeper, id string, bids ...Bid) error {
 			}
 			a = &account{original: original, bids: map[string]string{}, release: func() {}}
 			l.accounts[b.Slot] = a
+			l.order = append(l.order, b.Slot)
 		}
 		if !slices.Contains(a.ours, b.Value) {
 			ours := append(slices.Clone(a.ours), b.Value)
 			release, err := k.Keep(PutBackAct, promise{b.Slot, a.original, ours})
 			if err != nil {
 				if len(a.bids) == 0 {
-					delete(l.accounts, b.Slot)
+					l.forget(b.Slot)
 				}
 				return err
 			}
@@ -100,7 +102,8 @@ func (l *Ledger) Unset(id string) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	var errs []error
-	for slot, a := range l.accounts {
+	for _, slot := range slices.Backward(slices.Clone(l.order)) {
+		a := l.accounts[slot]
 		if _, ok := a.bids[id]; !ok {
 			continue
 		}
@@ -113,10 +116,15 @@ func (l *Ledger) Unset(id string) error {
 		}
 		if len(a.bids) == 0 {
 			a.release()
-			delete(l.accounts, slot)
+			l.forget(slot)
 		}
 	}
 	return errors.Join(errs...)
+}
+
+func (l *Ledger) forget(s Slot) {
+	delete(l.accounts, s)
+	l.order = slices.DeleteFunc(l.order, func(o Slot) bool { return o == s })
 }
 
 // Original is what a slot had before any fault.

@@ -48,22 +48,15 @@ func (m memory) used() (used, kept uint64, err error) {
 	return used, used - min(used, files), nil
 }
 
-// hits is how often the group was at its limit.
-func (m memory) hits() uint64 {
-	if m.group.V2 {
-		return counter(m.group, "memory.events", "max")
-	}
-	text, _ := m.group.Read("memory.failcnt")
-	n, _ := strconv.ParseUint(text, 10, 64)
-	return n
-}
-
 // memoryLimit lowers the limit of memory.
 type memoryLimit struct {
 	base
 	limit int // MiB
 	mem   memory
 }
+
+// above is by how many MiB a probe goes beyond a limit.
+const above = 16
 
 // margin is what must be free below the limit, so that nothing ends by surprise.
 const margin = 2 * mib
@@ -105,30 +98,29 @@ func (l *memoryLimit) Place(ctx context.Context) (carrier.Placed, error) {
 	if err := l.m.Ledger.Set(l.o.Keeper, l.o.ID, bids...); err != nil {
 		return carrier.Placed{}, err
 	}
-	top, hits, err := l.reach(ctx, bytes)
-	if err == nil && (hits == 0 || top > bytes) {
-		err = carrier.Errorf(carrier.Unproved, "effect not seen: %d MiB in use, at the limit %d times", top/mib, hits)
+	top, err := l.reach(ctx, bytes)
+	if err == nil && top > bytes {
+		err = carrier.Errorf(carrier.Unproved, "effect not seen: %.1f MiB in use", float64(top)/mib)
 	}
 	if err != nil {
 		return carrier.Placed{}, err
 	}
 	return carrier.Placed{Backend: "cgroup", Measured: saw("stand-in", l.mem.group.Path,
-		fmt.Sprintf("a process of the container that used more met the limit %d times, with %d MiB in use; %d MiB were before", hits, top/mib, kept/mib))}, nil
+		fmt.Sprintf("a process of the container asked for %d MiB above the limit and got none of them: %.1f MiB in use, %.1f before", above, float64(top)/mib, float64(kept)/mib))}, nil
 }
 
 // reach uses memory in the group until a little above a limit would be in use, of
 // a sort that the kernel can take back, and gives the use that came of it.
-func (l *memoryLimit) reach(ctx context.Context, bytes uint64) (top, hits uint64, err error) {
+func (l *memoryLimit) reach(ctx context.Context, bytes uint64) (top uint64, err error) {
 	s, err := standin.Start(ctx, l.m.Child(standin.Role), l.o.Target.PID, l.mem.group)
 	if err != nil {
-		return 0, 0, err
+		return 0, err
 	}
 	defer s.Stop()
 	_, kept, err := l.mem.used()
 	if err != nil {
-		return 0, 0, err
+		return 0, err
 	}
-	before := l.mem.hits()
 	stop, peak := make(chan struct{}), atomic.Uint64{}
 	var wg sync.WaitGroup
 	wg.Go(func() {
@@ -143,10 +135,10 @@ func (l *memoryLimit) reach(ctx context.Context, bytes uint64) (top, hits uint64
 			}
 		}
 	})
-	err = s.Touch(ctx, int((bytes-min(kept, bytes))/mib)+16)
+	err = s.Touch(ctx, int((bytes-min(kept, bytes))/mib)+above)
 	close(stop)
 	wg.Wait()
-	return peak.Load(), l.mem.hits() - before, err
+	return peak.Load(), err
 }
 
 func (l *memoryLimit) Take(ctx context.Context) error {
@@ -158,8 +150,8 @@ func (l *memoryLimit) Take(ctx context.Context) error {
 		if ledger.Strictness(now) <= float64(bytes) {
 			return nil
 		}
-		top, _, err := l.reach(ctx, bytes)
-		if err == nil && top <= bytes && ledger.Strictness(now) > float64(bytes+16*mib) {
+		top, err := l.reach(ctx, bytes)
+		if err == nil && top <= bytes && ledger.Strictness(now) > float64(bytes+above*mib) {
 			err = carrier.Errorf(carrier.Unproved, "effect still seen: not more than %d MiB could be used", top/mib)
 		}
 		return err
