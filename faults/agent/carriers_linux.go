@@ -2,6 +2,7 @@ package agent
 
 import (
 	"faultlab/faults/agent/carrier"
+	"faultlab/faults/agent/disk"
 	"faultlab/faults/agent/process"
 )
 
@@ -10,6 +11,7 @@ import (
 var families = []func(s space, o carrier.Order) (carrier.Carrier, error){
 	carryPackets,
 	carryProcess,
+	func(_ space, o carrier.Order) (carrier.Carrier, error) { return disk.Carry(o) },
 }
 
 func carryProcess(s space, o carrier.Order) (carrier.Carrier, error) {
