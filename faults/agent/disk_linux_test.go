@@ -57,4 +57,8 @@ func TestDiskFill(t *testing.T) {
 	must(t, b.Kill(t.Context(), a.ContainerID(), "SIGKILL"))
 	took := b.eventually("empty", 2*time.Second, func() bool { return used() == 0 })
 	t.Logf("empty %v after SIGKILL", took)
+	b.eventually("no container is left", 10*time.Second, func() bool {
+		left, err := b.List(t.Context(), "faultlab.test.agent="+b.label)
+		return err == nil && len(left) == 0
+	})
 }
