@@ -8,7 +8,7 @@ var (
 		{"port", "integer", "", "", "1 to 65535", "the port of the target that is called"},
 		{"percent", "number", "percent", "", "above 0, up to 100", "share of the calls concerned: HTTP requests, or connections of another protocol"},
 		{"seed", "integer", "", "0 (chosen and recorded)", "0 to 18446744073709551615", "fixes which calls are concerned"},
-		{"probe", "string", "", "the shortest path concerned; what PostgreSQL and Redis answer on their ports", "a path, or a text with escapes", "what the proof asks the server; a path is asked for with GET"},
+		{"probe", "string", "", "chosen", "a path, or a text with escapes", "what the proof asks the server: a path, with GET (default the shortest concerned), or a text (default what PostgreSQL and Redis answer on their ports)"},
 	}
 	requestParams = []Param{
 		{"methods", "list", "", "any", "up to 16 methods such as GET", "the HTTP methods concerned"},

@@ -3,6 +3,8 @@ package agent
 import (
 	"faultlab/faults/agent/carrier"
 	"faultlab/faults/agent/database"
+	"faultlab/faults/agent/disk"
+	"faultlab/faults/agent/process"
 )
 
 // families say who carries which faults. One that does not know a fault answers
@@ -12,6 +14,8 @@ var families = []func(s space, o carrier.Order) (carrier.Carrier, error){
 	carryCuts,
 	func(_ space, o carrier.Order) (carrier.Carrier, error) { return database.Carry(o) },
 	carryDependency,
+	carryProcess,
+	func(_ space, o carrier.Order) (carrier.Carrier, error) { return disk.Carry(o) },
 }
 
 func (k *linux) carrier(s space, o carrier.Order) (carrier.Carrier, error) {
@@ -28,4 +32,8 @@ var abilities = []func() []carrier.Ability{}
 
 func carryDependency(s space, o carrier.Order) (carrier.Carrier, error) {
 	return s.(*linuxSpace).kernel.proxies.Carry(o)
+}
+
+func carryProcess(s space, o carrier.Order) (carrier.Carrier, error) {
+	return process.Machine{Ledger: &s.(*linuxSpace).kernel.ledger, Child: child}.Carry(o)
 }

@@ -63,21 +63,23 @@ func Start(ctx context.Context, o Options) (*Agent, error) {
 	return a, nil
 }
 
-// needed are the capabilities of the agent: to enter namespaces, to look into
-// other containers' processes, to program the network, to probe, to be a database's owner.
-var needed = []string{"SYS_ADMIN", "SYS_PTRACE", "NET_ADMIN", "NET_RAW", "SETUID"}
+// needed are the capabilities of the agent: to enter namespaces, to look into other
+// containers' processes and to end them, to program the network and to send probes, to
+// be a database's owner; the last, to set limits of processes of other users, an engine
+// may lack.
+var needed = []string{"SYS_ADMIN", "SYS_PTRACE", "KILL", "NET_ADMIN", "NET_RAW", "SETUID", "SYS_RESOURCE"}
 
 // run starts a container and speaks with the agent in it. An engine that may
 // not give a container everything is asked for the capabilities needed.
 func run(ctx context.Context, o Options, name string) (string, *Client, error) {
 	s := engine.Spec{
 		Name: name, Image: o.Image, Labels: o.Labels, Cmd: []string{"agent"}, StdinOnce: true,
-		Privileged: true, HostPid: true, NoNetwork: true, ReadOnlyRoot: true, AutoRemove: true,
+		Privileged: true, HostPid: true, HostCgroups: true, NoNetwork: true, ReadOnlyRoot: true, AutoRemove: true,
 		LogMaxSize: "1m", LogMaxFiles: 1,
 	}
 	id, client, err := runAs(ctx, o, s)
-	if err != nil && strings.Contains(err.Error(), "operation not permitted") {
-		s.Privileged, s.CapDrop, s.CapAdd = false, []string{"ALL"}, needed
+	for n := len(needed); n >= len(needed)-1 && err != nil && strings.Contains(err.Error(), "operation not permitted"); n-- {
+		s.Privileged, s.CapDrop, s.CapAdd = false, []string{"ALL"}, needed[:n]
 		id, client, err = runAs(ctx, o, s)
 	}
 	if err != nil {
@@ -252,20 +254,6 @@ func (a *Agent) Close(ctx context.Context) error {
 	a.wg.Wait()
 	close(a.ended)
 	return errors.Join(errs...)
-}
-
-// end closes an agent's stdin and waits until its container is gone.
-func end(ctx context.Context, e *engine.Engine, client *Client, id string) error {
-	_ = client.Close()
-	for range 100 { // 10 s, then by force
-		if _, err := e.Inspect(ctx, id); engine.IsNotFound(err) {
-			return nil
-		}
-		if !pause(ctx, 100*time.Millisecond) {
-			break
-		}
-	}
-	return e.Remove(context.WithoutCancel(ctx), id)
 }
 
 // tell passes on an injection that ended by itself.

@@ -103,3 +103,17 @@ func (a *Agent) died(ctx context.Context) {
 	_, _ = client.Sweep(clean, slices.Compact(pids)...)
 	_ = end(clean, a.opts.Engine, client, id)
 }
+
+// end closes an agent's stdin and waits until its container is gone.
+func end(ctx context.Context, e *engine.Engine, client *Client, id string) error {
+	_ = client.Close()
+	for range 100 { // 10 s, then by force
+		if _, err := e.Inspect(ctx, id); engine.IsNotFound(err) {
+			return nil
+		}
+		if !pause(ctx, 100*time.Millisecond) {
+			break
+		}
+	}
+	return e.Remove(context.WithoutCancel(ctx), id)
+}

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"sync"
 
+	"faultlab/faults/agent/ledger"
+
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 
@@ -18,6 +20,8 @@ type linux struct {
 	probeOnce func() Capabilities
 	backend   string // tests: only this back-end
 	proxies   dependency.Proxies
+
+	ledger ledger.Ledger
 
 	mu     sync.Mutex
 	spaces map[uint64]*linuxSpace // by inode of the namespace

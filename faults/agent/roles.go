@@ -6,6 +6,8 @@ import (
 
 	"faultlab/faults/agent/database"
 	"faultlab/faults/agent/keeper"
+	"faultlab/faults/agent/ledger"
+	"faultlab/faults/agent/standin"
 )
 
 // roleVariable of the environment makes a process of this executable one of the
@@ -14,12 +16,14 @@ const roleVariable = "FAULTLAB_AGENT_ROLE"
 
 // roles are what the agent's children do, by their role.
 var roles = map[string]func() error{
-	"keeper": func() error { return keeper.Run(acts, os.Stdin, os.Stdout) },
+	"keeper":     func() error { return keeper.Run(acts, os.Stdin, os.Stdout) },
+	standin.Role: func() error { return standin.Run(os.Stdin, os.Stdout) },
 }
 
 // acts are what a keeper can put back.
 var acts = map[string]keeper.Act{
 	database.RestoreAct: database.Restore,
+	ledger.PutBackAct:   ledger.PutBack,
 }
 
 // child is a process of the agent's own executable in a role.

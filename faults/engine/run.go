@@ -29,6 +29,7 @@ type Spec struct {
 
 	Privileged     bool
 	HostPid        bool
+	HostCgroups    bool // sees the control groups of the whole machine
 	ReadOnlyRoot   bool
 	CapDrop        []string
 	CapAdd         []string
@@ -118,6 +119,9 @@ func (s Spec) config() (*container.Config, *container.HostConfig, []*network.End
 	}
 	if s.HostPid {
 		host.PidMode = "host"
+	}
+	if s.HostCgroups {
+		host.CgroupnsMode = container.CgroupnsModeHost
 	}
 	if s.PidsLimit > 0 {
 		host.PidsLimit = &s.PidsLimit

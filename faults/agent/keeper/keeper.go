@@ -9,12 +9,14 @@ package keeper
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"os/exec"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -39,9 +41,11 @@ type Keeper struct {
 
 	mu   sync.Mutex
 	last int
+	kept []line // what was promised, for a process that takes the place of one that died
 	cmd  *exec.Cmd
 	in   io.WriteCloser
 	out  *bufio.Reader
+	said bytes.Buffer // on its stderr
 }
 
 var _ carrier.Keeper = (*Keeper)(nil)
@@ -64,27 +68,52 @@ func (k *Keeper) Keep(act string, args any) (release func(), err error) {
 	defer k.mu.Unlock()
 	k.last++
 	id := k.last
-	if err := k.tell(line{ID: id, Act: act, Args: b}); err != nil {
+	l := line{ID: id, Act: act, Args: b}
+	if err := k.tell(l); err != nil {
 		return nil, fmt.Errorf("keep %s: %w", act, err)
 	}
+	k.kept = append(k.kept, l)
 	return func() {
 		k.mu.Lock()
 		defer k.mu.Unlock()
-		// A keeper that is gone keeps nothing, and there is nothing to forget.
-		_ = k.tell(line{ID: id, Forget: true})
+		if !slices.ContainsFunc(k.kept, func(o line) bool { return o.ID == id }) {
+			return
+		}
+		k.kept = slices.DeleteFunc(k.kept, func(o line) bool { return o.ID == id })
+		_ = k.tell(line{ID: id, Forget: true}) // a new process is not told of it at all
 	}, nil
 }
 
-// tell sends a line and waits until it was taken; k is locked.
+// tell sends a line and waits until it was taken, by a new process if the one there
+// was has died; k is locked.
 func (k *Keeper) tell(l line) error {
-	if k.cmd == nil {
-		if l.Forget {
+	if k.cmd != nil {
+		err := k.say(l)
+		if err == nil {
 			return nil
 		}
-		if err := k.launch(); err != nil {
+		_ = k.in.Close()
+		_ = k.cmd.Wait() // it was killed, by somebody who did not mean us
+		k.cmd = nil
+	}
+	if l.Forget && len(k.kept) == 0 {
+		return nil
+	}
+	if err := k.launch(); err != nil {
+		return err
+	}
+	for _, o := range k.kept {
+		if err := k.say(o); err != nil {
 			return err
 		}
 	}
+	if l.Forget {
+		return nil
+	}
+	return k.say(l)
+}
+
+func (k *Keeper) say(l line) error {
 	b, err := json.Marshal(l)
 	if err != nil {
 		return err
@@ -94,6 +123,9 @@ func (k *Keeper) tell(l line) error {
 	}
 	return err
 }
+
+// ready is a keeper's first line when it is out of reach of what kills the agent.
+const ready = "ready\n"
 
 func (k *Keeper) launch() error {
 	cmd := k.start()
@@ -105,10 +137,21 @@ func (k *Keeper) launch() error {
 	if err != nil {
 		return err
 	}
+	// Not the agent's own stderr: the engine waits for everybody who has it.
+	k.said.Reset()
+	cmd.Stderr = &k.said
 	if err := cmd.Start(); err != nil {
 		return fmt.Errorf("start the keeper: %w", err)
 	}
-	k.cmd, k.in, k.out = cmd, in, bufio.NewReader(out)
+	r := bufio.NewReader(out)
+	if hello, _ := r.ReadString('\n'); hello != ready {
+		_ = in.Close()
+		_ = cmd.Wait()
+		return &carrier.Error{Code: carrier.NotSupported,
+			Message: "not supported: nothing could put this back if the agent were killed: " + strings.TrimSpace(hello+k.said.String()),
+			Remedy:  "use an engine that allows privileged containers"}
+	}
+	k.cmd, k.in, k.out = cmd, in, r
 	return nil
 }
 
@@ -123,12 +166,12 @@ func (k *Keeper) Close() error {
 	err := k.cmd.Wait()
 	k.cmd = nil
 	if err != nil {
-		return fmt.Errorf("the keeper: %w", err)
+		return fmt.Errorf("the keeper: %w: %s", err, strings.TrimSpace(k.said.String()))
 	}
 	return nil
 }
 
-// retries is how often an act that fails is tried again, a pause apart.
+// retries is how often acts that fail are tried again, a pause apart.
 const (
 	retries = 20
 	between = 100 * time.Millisecond
@@ -137,7 +180,10 @@ const (
 // Run is the keeper's process: it takes promises from in, answers each on out, and
 // when in ends does those that were not released, the last one first.
 func Run(acts map[string]Act, in io.Reader, out io.Writer) error {
-	escaped := escape()
+	if err := escape(); err != nil {
+		return err
+	}
+	_, _ = io.WriteString(out, ready)
 	var kept []line
 	r := bufio.NewReader(in)
 	for {
@@ -155,25 +201,31 @@ func Run(acts map[string]Act, in io.Reader, out io.Writer) error {
 		}
 		_, _ = fmt.Fprintln(out, l.ID)
 	}
-	errs := []error{escaped}
-	for _, l := range slices.Backward(kept) {
-		errs = append(errs, do(acts[l.Act], l))
-	}
-	return errors.Join(errs...)
+	return undo(acts, kept)
 }
 
-func do(act Act, l line) error {
-	if act == nil {
-		return fmt.Errorf("no act %q", l.Act)
-	}
-	var err error
+// undo does the acts, the last one first. One that fails keeps none of the others waiting.
+func undo(acts map[string]Act, kept []line) error {
+	slices.Reverse(kept)
+	var errs []error
 	for try := range retries {
 		if try > 0 {
 			time.Sleep(between)
 		}
-		if err = act(l.Args); err == nil {
+		errs = nil
+		kept = slices.DeleteFunc(kept, func(l line) bool {
+			act, err := acts[l.Act], fmt.Errorf("no act %q", l.Act)
+			if act != nil {
+				err = act(l.Args)
+			}
+			if err != nil {
+				errs = append(errs, fmt.Errorf("%s: %w", l.Act, err))
+			}
+			return err == nil
+		})
+		if len(kept) == 0 {
 			return nil
 		}
 	}
-	return fmt.Errorf("%s: %w", l.Act, err)
+	return errors.Join(errs...)
 }

@@ -1,0 +1,64 @@
+package agent
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"syscall"
+	"testing"
+	"time"
+
+	"faultlab/faults"
+	"faultlab/faults/engine"
+
+	"golang.org/x/sys/unix"
+)
+
+func TestDiskFill(t *testing.T) {
+	b := newBench(t)
+	id := b.run("full-"+b.label[len(b.label)-8:], func(s *engine.Spec) { s.Tmpfs = map[string]string{"/data": "size=16m"} })
+	c, err := b.Inspect(t.Context(), id)
+	must(t, err)
+	dir := fmt.Sprintf("/proc/%d/root/data", c.Pid)
+	used := func() uint64 {
+		var fs unix.Statfs_t
+		must(t, unix.Statfs(dir, &fs))
+		return 100 * (fs.Blocks - fs.Bfree) / fs.Blocks
+	}
+	write := func() error {
+		defer os.Remove(filepath.Join(dir, "x"))
+		return os.WriteFile(filepath.Join(dir, "x"), make([]byte, 1<<20), 0o644)
+	}
+	a := b.start()
+	if _, err := a.Inject(t.Context(), id, faults.DiskFill{Path: "/", Percent: 99}, InjectOptions{}); !errors.Is(err, &Error{Code: Refused}) {
+		t.Errorf("the machine's file system: %v", err)
+	}
+	if _, err := a.Inject(t.Context(), id, faults.DiskFill{Path: "/nowhere", Percent: 99}, InjectOptions{}); !errors.Is(err, &Error{Code: BadRequest}) {
+		t.Errorf("no such path: %v", err)
+	}
+	full, err := a.Inject(t.Context(), id, faults.DiskFill{Path: "/data", Percent: 100}, InjectOptions{})
+	must(t, err)
+	t.Log(full.Status().Measured.Saw)
+	if err := write(); !errors.Is(err, syscall.ENOSPC) || used() != 100 {
+		t.Errorf("%d %% used; a write gave %v", used(), err)
+	}
+	for range 2 {
+		must(t, full.Revert(t.Context()))
+	}
+	if err := write(); err != nil || used() != 0 {
+		t.Errorf("%d %% used after revert; a write gave %v", used(), err)
+	}
+	_, err = a.Inject(t.Context(), id, faults.DiskFill{Path: "/data", Percent: 50}, InjectOptions{})
+	must(t, err)
+	if used() != 50 {
+		t.Errorf("%d %% used, want 50", used())
+	}
+	must(t, b.Kill(t.Context(), a.ContainerID(), "SIGKILL"))
+	took := b.eventually("empty", 2*time.Second, func() bool { return used() == 0 })
+	t.Logf("empty %v after SIGKILL", took)
+	b.eventually("no container is left", 10*time.Second, func() bool {
+		left, err := b.List(t.Context(), "faultlab.test.agent="+b.label)
+		return err == nil && len(left) == 0
+	})
+}

@@ -1,0 +1,64 @@
+package ledger
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+func (s Slot) read() (string, error) {
+	if s.PID == 0 {
+		return s.Group.Read(s.File)
+	}
+	if start, err := Started(s.PID); err != nil || start != s.Start {
+		return "", os.ErrNotExist
+	}
+	var l unix.Rlimit
+	if err := unix.Prlimit(s.PID, unix.RLIMIT_NOFILE, nil, &l); err != nil {
+		return "", err
+	}
+	return strconv.FormatUint(l.Cur, 10), nil
+}
+
+func (s Slot) write(value string) error {
+	if s.PID == 0 {
+		return s.Group.Write(s.File, value)
+	}
+	cur, err := strconv.ParseUint(value, 10, 64)
+	if err != nil {
+		return err
+	}
+	if _, err := s.read(); err != nil {
+		return err
+	}
+	var l unix.Rlimit
+	if err := unix.Prlimit(s.PID, unix.RLIMIT_NOFILE, nil, &l); err != nil {
+		return err
+	}
+	l.Cur = min(cur, l.Max)
+	return unix.Prlimit(s.PID, unix.RLIMIT_NOFILE, &l, nil)
+}
+
+// gone says that what a slot belongs to has ended.
+func gone(err error) bool {
+	return errors.Is(err, os.ErrNotExist) || errors.Is(err, unix.ENODEV) || errors.Is(err, unix.ESRCH)
+}
+
+// Started is when a process started, in clock ticks since boot: with its number it
+// names the process for good.
+func Started(pid int) (uint64, error) {
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return 0, err
+	}
+	// The name is in parentheses and may have any character; 22 is the start.
+	f := strings.Fields(string(b[strings.LastIndexByte(string(b), ')')+1:]))
+	if len(f) < 20 {
+		return 0, fmt.Errorf("/proc/%d/stat has %d fields", pid, len(f))
+	}
+	return strconv.ParseUint(f[19], 10, 64)
+}

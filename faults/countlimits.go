@@ -1,0 +1,46 @@
+package faults
+
+import "fmt"
+
+// FDLimit lowers how many files and connections each running process of the target
+// may have open.
+//
+// What a trainee sees: "too many open files" (EMFILE) in the log under load; new
+// connections wait unaccepted while old ones work. The usual wrong diagnosis is a
+// network fault or an overloaded service.
+type FDLimit struct {
+	// Limit is the number of descriptors, 3 to 1048576.
+	Limit int `json:"limit"`
+}
+
+// Kind is "fd-limit".
+func (FDLimit) Kind() string { return "fd-limit" }
+
+// Validate reports the first parameter that is out of its range.
+func (f FDLimit) Validate() error {
+	if f.Limit < 3 || f.Limit > 1<<20 {
+		return fmt.Errorf("limit is %d; want 3 to %d", f.Limit, 1<<20)
+	}
+	return nil
+}
+
+// PidLimit lowers how many processes and threads the target may have.
+//
+// What a trainee sees: "resource temporarily unavailable" (EAGAIN) from fork, pools
+// that cannot grow, runtimes that abort because they get no thread, docker exec that
+// fails. The usual wrong diagnosis is that memory is short.
+type PidLimit struct {
+	// Limit is the number of processes and threads together, 1 to 4194304.
+	Limit int `json:"limit"`
+}
+
+// Kind is "pid-limit".
+func (PidLimit) Kind() string { return "pid-limit" }
+
+// Validate reports the first parameter that is out of its range.
+func (p PidLimit) Validate() error {
+	if p.Limit < 1 || p.Limit > 1<<22 {
+		return fmt.Errorf("limit is %d; want 1 to %d", p.Limit, 1<<22)
+	}
+	return nil
+}
