@@ -81,6 +81,10 @@ func (f *cutFault) connectionReset(ctx context.Context, to endpoint) (string, er
 	dialCtx, cancel := context.WithTimeout(ctx, 2*time.Second)
 	defer cancel()
 	c, err := f.space.dial(dialCtx, "tcp", net.JoinHostPort(to.addr.String(), strconv.Itoa(int(to.port))))
+	if errors.Is(err, syscall.ECONNRESET) {
+		// Not refused: it was made, and reset before we were told.
+		return fmt.Sprintf("a connection to %s was reset at the peer's first data", to), nil
+	}
 	if err != nil {
 		return "", ctx.Err()
 	}
