@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -50,8 +51,12 @@ type Agent struct {
 	closed bool
 }
 
-// Start runs the agent's container and waits until it answers.
+// Start runs the agent's container and waits until it answers. Containers of agents
+// that never ran, or are over and still there, are removed first, whoever made them.
 func Start(ctx context.Context, o Options) (*Agent, error) {
+	if err := sweepOrphans(ctx, o.Engine); err != nil {
+		return nil, fmt.Errorf("start agent: %w", err)
+	}
 	id, client, err := run(ctx, o, o.Name)
 	if err != nil {
 		return nil, err
@@ -72,8 +77,10 @@ var needed = []string{"SYS_ADMIN", "SYS_PTRACE", "KILL", "NET_ADMIN", "NET_RAW",
 // run starts a container and speaks with the agent in it. An engine that may
 // not give a container everything is asked for the capabilities needed.
 func run(ctx context.Context, o Options, name string) (string, *Client, error) {
+	labels := map[string]string{labelPart: "agent"}
+	maps.Copy(labels, o.Labels)
 	s := engine.Spec{
-		Name: name, Image: o.Image, Labels: o.Labels, Cmd: []string{"agent"}, StdinOnce: true,
+		Name: name, Image: o.Image, Labels: labels, Cmd: []string{"agent"}, StdinOnce: true,
 		Privileged: true, HostPid: true, HostCgroups: true, NoNetwork: true, ReadOnlyRoot: true, AutoRemove: true,
 		LogMaxSize: "1m", LogMaxFiles: 1,
 	}

@@ -117,3 +117,25 @@ func end(ctx context.Context, e *engine.Engine, client *Client, id string) error
 	}
 	return e.Remove(context.WithoutCancel(ctx), id)
 }
+
+// bornWithin is how long a maker may take to start what it has created.
+const bornWithin = time.Minute
+
+// sweepOrphans removes containers of agents and helpers whose makers were killed before
+// they started them, and those that have ended and were not removed by the engine.
+func sweepOrphans(ctx context.Context, e *engine.Engine) error {
+	cs, err := e.List(ctx, labelPart)
+	if err != nil {
+		return err
+	}
+	for _, c := range cs {
+		unborn := c.State == "created" && time.Since(c.Created) > bornWithin
+		if over := c.State == "exited" || c.State == "dead"; !unborn && !over {
+			continue
+		}
+		if err := e.Remove(ctx, c.ID); err != nil {
+			return err
+		}
+	}
+	return nil
+}

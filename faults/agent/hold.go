@@ -19,7 +19,7 @@ const (
 	LabelInjection = "faultlab.injection" // its id
 	LabelKind      = "faultlab.kind"      // of the fault
 	LabelTarget    = "faultlab.target"    // name of the container it sits on
-	labelPart      = "faultlab.part"      // agent, or the helper that holds a detached one
+	labelPart      = "faultlab.part"      // agent, also of others than these, or the helper that holds a detached one
 )
 
 // Holding is one injection by itself, with an agent of its own.
@@ -56,31 +56,12 @@ func Hold(ctx context.Context, h Holding, show func(Entry)) (Entry, error) {
 	if err != nil {
 		return Entry{}, err
 	}
-	if err := sweepUnborn(ctx, h.Engine); err != nil {
-		return Entry{}, err
-	}
 	a, err := Start(ctx, Options{Engine: h.Engine, Image: h.Image, Name: h.name("agent"), Labels: h.labels("agent", c.Name)})
 	if err != nil {
 		return Entry{}, h.taken(err)
 	}
 	e, err := a.hold(ctx, c.ID, h, show)
 	return e, errors.Join(err, a.Close(ctx))
-}
-
-// sweepUnborn removes containers whose makers were killed before they started them.
-func sweepUnborn(ctx context.Context, e *engine.Engine) error {
-	cs, err := e.List(ctx, LabelInjection)
-	if err != nil {
-		return err
-	}
-	for _, c := range cs {
-		if c.State == "created" && time.Since(c.Created) > time.Minute {
-			if err := e.Remove(ctx, c.ID); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
 }
 
 func (a *Agent) hold(ctx context.Context, id string, h Holding, show func(Entry)) (Entry, error) {

@@ -4,13 +4,15 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"sync"
 	"time"
 )
 
 const (
 	delayProbes   = 15
 	delayInterval = 3 * time.Millisecond
+	shortProbes   = 5 // before a fault is put in place: it has to be there soon
+	shortInterval = time.Millisecond
+	steady        = time.Millisecond // spread of a short series that can be trusted
 	lossInterval  = 500 * time.Microsecond
 	attempts      = 3 // a measurement outside its band is repeated: bands are 99.9 percent
 	delayAttempts = 6 // of a delay: a machine that stalls for a moment makes it look too long
@@ -63,30 +65,9 @@ func findRoute(ctx context.Context, sp space, e effect, given []string) (route, 
 		return route{}, 0, &Error{Code: NoProbe, Message: "no address to probe: none known that the fault concerns", Remedy: "name probe addresses inside the peer"}
 	}
 	tries = tries[:min(len(tries), 16)]
-	medians := make([]time.Duration, len(tries))
-	answered := make([]bool, len(tries))
 	before := sp.effects()
-	var wg sync.WaitGroup
-	for i, r := range tries {
-		wg.Go(func() {
-			o := r.expect(before)
-			res, err := sp.probe(ctx, delayRun(r, o))
-			medians[i], answered[i] = median(res.rtts), err == nil && len(res.rtts) > 0
-		})
-	}
-	wg.Wait()
-	for i, r := range tries {
-		if answered[i] {
-			// Again, alone and warm: the first packets may have waited for
-			// neighbours to be resolved and for each other.
-			o := r.expect(before)
-			m := medians[i]
-			if res, err := sp.probe(ctx, delayRun(r, o)); err == nil && len(res.rtts) > 0 {
-				m = min(m, median(res.rtts))
-			}
-			r.bare = max(m-o.delay, 0)
-			return r, m, nil
-		}
+	if r, m, ok := firstAnswer(ctx, sp, tries, before); ok {
+		return r, m, nil
 	}
 	if err := ctx.Err(); err != nil {
 		return route{}, 0, err
@@ -94,6 +75,53 @@ func findRoute(ctx context.Context, sp space, e effect, given []string) (route, 
 	return route{}, 0, &Error{Code: NoProbe,
 		Message: fmt.Sprintf("none of %d addresses answers a probe (%s), first %s", len(tries), tries[0].method, tries[0].to),
 		Remedy:  "name a probe address that answers, such as another container of the network"}
+}
+
+// firstAnswer probes all at once, takes the first route that answers, and gives the
+// round trip there as it is. A short series will do where it is steady; otherwise a
+// longer one follows, alone.
+func firstAnswer(ctx context.Context, sp space, tries []route, before []effect) (route, time.Duration, bool) {
+	type answer struct {
+		route
+		rtts []time.Duration
+	}
+	short, cancel := context.WithCancel(ctx)
+	defer cancel()
+	answers := make(chan answer, len(tries))
+	for _, r := range tries {
+		go func() {
+			run := delayRun(r, r.expect(before))
+			run.count, run.interval = max(run.count*shortProbes/delayProbes, shortProbes), shortInterval
+			res, err := sp.probe(short, run)
+			if err != nil {
+				res.rtts = nil
+			}
+			answers <- answer{r, res.rtts}
+		}()
+	}
+	var first *answer
+	for range tries {
+		if a := <-answers; first == nil && len(a.rtts) > 0 {
+			first = &a
+			cancel() // the others need not be waited for
+		}
+	}
+	if first == nil {
+		return route{}, 0, false
+	}
+	r, o := first.route, first.route.expect(before)
+	rtts := first.rtts
+	if len(rtts) > 2 {
+		rtts = rtts[1:] // the first may have waited for its neighbour to be resolved
+	}
+	m := median(rtts)
+	if o.jitter > 0 || slices.Max(rtts)-slices.Min(rtts) > steady {
+		if res, err := sp.probe(ctx, delayRun(r, o)); err == nil && len(res.rtts) > 0 {
+			m = min(m, median(res.rtts))
+		}
+	}
+	r.bare = max(m-o.delay, 0)
+	return r, m, true
 }
 
 // delayRun is a series to measure the round trip when o is expected.
