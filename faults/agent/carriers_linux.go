@@ -2,6 +2,7 @@ package agent
 
 import (
 	"faultlab/faults/agent/carrier"
+	"faultlab/faults/agent/cgroup"
 	"faultlab/faults/agent/database"
 	"faultlab/faults/agent/disk"
 	"faultlab/faults/agent/process"
@@ -28,7 +29,7 @@ func (k *linux) carrier(s space, o carrier.Order) (carrier.Carrier, error) {
 }
 
 // abilities are what the families besides that on packets found of what they need.
-var abilities = []func() []carrier.Ability{}
+var abilities = []func() []carrier.Ability{cgroup.Abilities}
 
 func carryDependency(s space, o carrier.Order) (carrier.Carrier, error) {
 	return s.(*linuxSpace).kernel.proxies.Carry(o)
