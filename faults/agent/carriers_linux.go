@@ -13,6 +13,7 @@ import (
 var families = []func(s space, o carrier.Order) (carrier.Carrier, error){
 	carryPackets,
 	carryCuts,
+	carryLookups,
 	func(_ space, o carrier.Order) (carrier.Carrier, error) { return database.Carry(o) },
 	carryDependency,
 	carryProcess,

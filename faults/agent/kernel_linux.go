@@ -47,6 +47,7 @@ type linuxSpace struct {
 	queue *queue   // nil where the kernel has no nftables
 	netem *netem   // nil until used
 	cuts  cuts
+	dns   *dnsGate // nil until used
 }
 
 func (k *linux) open(pid int) (space, error) {
@@ -180,6 +181,9 @@ func (s *linuxSpace) clear() error {
 	}
 	if s.queue != nil {
 		errs = append(errs, s.cuts.clear(), s.queue.clear(), s.cuts.unhook())
+		if s.dns != nil {
+			errs = append(errs, s.dns.shut())
+		}
 	}
 	s.order = nil
 	return errors.Join(errs...)
