@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"time"
 
 	nfqueue "github.com/florianl/go-nfqueue/v2"
@@ -100,14 +101,13 @@ func (q *queue) bind() error {
 	err = nfq.RegisterWithErrorFunc(ctx,
 		func(a nfqueue.Attribute) int { q.packet(nfq, held, a); return 0 },
 		func(err error) int {
-			if ctx.Err() != nil {
-				return 1
+			if ctx.Err() != nil || errors.Is(err, os.ErrClosed) || errors.Is(err, unix.EBADF) {
+				return 1 // the socket is gone; the rules' bypass flag lets packets through
 			}
-			var op *netlink.OpError
-			if errors.As(err, &op) && (op.Timeout() || op.Temporary()) {
-				return 0
-			}
-			return 1 // the socket is gone; the rules' bypass flag lets packets through
+			// Such as the kernel's answer to a verdict on a packet that is gone: the
+			// next message has nothing to do with it.
+			time.Sleep(time.Microsecond)
+			return 0
 		})
 	if err != nil {
 		cancel()
