@@ -51,6 +51,7 @@ func lives(t *testing.T, stream uint64, n int, what string, again func(w *world,
 		}
 		old := w.pid()
 		again(w, old)
+		t.Logf("another life for %s", told(claims(in)))
 		c, err := w.Inspect(t.Context(), w.target)
 		must(t, err)
 		report.count(sectionRestarts, what, 1)
@@ -71,12 +72,14 @@ func lives(t *testing.T, stream uint64, n int, what string, again func(w *world,
 // follows waits until a fault is proved in the target's new life, or ended on the record.
 func (w *world) follows(p placed, pid int, started time.Time, what string) bool {
 	var e agent.Entry
-	w.within(10*time.Second, told([]claim{p.claim})+" follows or ends after a "+what, func() bool {
+	began := time.Now()
+	w.within(45*time.Second, told([]claim{p.claim})+" follows or ends after a "+what, func() bool {
 		e = p.in.Status()
 		return e.State != agent.Active || e.PID == pid && e.Measured != nil
 	})
 	if e.State != agent.Active {
 		report.count(sectionRestarts, "faults that ended on the record", 1)
+		report.time("ended on the record after a "+what, time.Since(began))
 		w.t.Logf("%s: %s, %s", p.fault.Kind(), e.State, e.Reason)
 		if e.Reason == "" {
 			report.violation(w.t, "%s ended without a reason: %+v", p.fault.Kind(), e)

@@ -3,6 +3,7 @@ package stress
 import (
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"slices"
 	"strconv"
 	"time"
@@ -129,7 +130,8 @@ func atMost(pid int, what string, limit int) error {
 	}
 	n, err := strconv.Atoi(answer)
 	if err != nil || n > limit || n < 0 {
-		return fmt.Errorf("%s: %s %q; want at most %d", what, how, answer, limit)
+		limits, _ := os.ReadFile(fmt.Sprintf("/proc/%d/limits", pid))
+		return fmt.Errorf("%s: %s %q; want at most %d; %s", what, how, answer, limit, limits)
 	}
 	return nil
 }
