@@ -1,6 +1,7 @@
 package stress
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -59,6 +60,13 @@ func (w *world) draw(r *rand.Rand, others []faults.Fault) []claim {
 	var out []claim
 	for range 1 + r.IntN(3) {
 		out = append(out, pick(r, rows).draw(r, w))
+	}
+	if r.IntN(4) > 0 {
+		// What silences the peer comes last, and once: nothing could be proved after it.
+		slices.SortStableFunc(out, func(a, b claim) int { return cmp.Compare(a.silences(), b.silences()) })
+		for len(out) > 1 && out[len(out)-2].dead {
+			out = slices.Delete(out, len(out)-2, len(out)-1)
+		}
 	}
 	return out
 }

@@ -30,6 +30,13 @@ func (c claim) concerns(to, proto string) bool {
 	return (len(c.peer.Addresses) == 0 || slices.Contains(c.peer.Addresses, to)) && (c.peer.Protocol == "" || c.peer.Protocol == proto)
 }
 
+func (c claim) silences() int {
+	if c.dead {
+		return 1
+	}
+	return 0
+}
+
 // row draws a fault of one kind and says what a user must feel.
 type row struct {
 	kind string
@@ -103,6 +110,9 @@ var packetRows = []row{
 	}},
 	{"reset", func(r *rand.Rand, w *world) claim {
 		f := faults.Reset{Direction: pick(r, directions), Peer: w.drawPeer(r)}
+		if f.Direction == faults.In && f.Peer.Port == 0 { // the library finds no data of the peer's to prove it with
+			f.Peer = faults.Peer{Addresses: []string{w.peer}, Protocol: "tcp", Port: tcpPort}
+		}
 		c := claim{fault: f, peer: f.Peer, tcp: []string{wasReset}}
 		c.peer.Protocol = "tcp"
 		return c
