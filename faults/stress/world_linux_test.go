@@ -107,7 +107,7 @@ func (w *world) left(clean string) []string {
 		return []string{err.Error()}
 	}
 	for _, c := range list {
-		out = append(out, "container "+c.Name)
+		out = append(out, "container "+c.Name+", "+c.State)
 	}
 	files, _ := filepath.Glob("/proc/[0-9]*/environ")
 	for _, f := range files {
