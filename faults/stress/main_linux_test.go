@@ -2,13 +2,18 @@ package stress
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
+	"os/signal"
+	"slices"
+	"syscall"
 	"testing"
 	"time"
 
 	"faultlab/faults/agent"
+	"faultlab/faults/engine"
 )
 
 var (
@@ -35,9 +40,44 @@ func TestMain(m *testing.M) {
 		end(agent.Serve(context.Background(), os.Stdin, os.Stdout))
 	}
 	flag.Parse()
+	stop := make(chan os.Signal, 1)
+	signal.Notify(stop, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	go func() {
+		<-stop
+		report.print(os.Stdout)
+		end(errors.Join(errors.New("stopped by a signal"), clear()))
+	}()
 	code := m.Run()
 	report.print(os.Stdout)
 	os.Exit(code)
+}
+
+// clear removes what a run that is stopped has made: its tests do not get to their ends.
+func clear() error {
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	e, err := engine.Open(ctx)
+	if err != nil {
+		return err
+	}
+	defer e.Close()
+	report.mu.Lock()
+	ids := slices.Clone(report.worlds)
+	report.mu.Unlock()
+	var errs []error
+	for _, id := range ids {
+		for _, label := range []string{labelAgent, labelTarget} {
+			list, err := e.List(ctx, label+"="+id)
+			errs = append(errs, err)
+			for _, c := range list {
+				errs = append(errs, e.Remove(ctx, c.ID))
+			}
+		}
+		if there, err := e.HasImage(ctx, imageOf(id)); err == nil && there {
+			errs = append(errs, e.RemoveImage(ctx, imageOf(id)))
+		}
+	}
+	return errors.Join(errs...)
 }
 
 func end(err error) {

@@ -19,6 +19,7 @@ type summary struct {
 	counts     map[string]map[string]int // section, then what is counted
 	times      map[string][]time.Duration
 	violations []string
+	worlds     []string // ids of what the tests made
 }
 
 func (s *summary) count(section, what string, n int) {

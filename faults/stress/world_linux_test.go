@@ -30,6 +30,8 @@ const (
 	labelTarget = "faultlab.stress.target"
 )
 
+func imageOf(id string) string { return "faultlab-stress:" + id }
+
 func newWorld(t *testing.T) *world {
 	t.Helper()
 	if os.Geteuid() != 0 {
@@ -41,7 +43,10 @@ func newWorld(t *testing.T) *world {
 	id := make([]byte, 4)
 	rand.Read(id)
 	w := &world{t: t, Engine: enginetest.Open(t), id: hex.EncodeToString(id)}
-	w.image = "faultlab-stress:" + w.id
+	w.image = imageOf(w.id)
+	report.mu.Lock()
+	report.worlds = append(report.worlds, w.id)
+	report.mu.Unlock()
 	enginetest.ImportSelf(t, w.Engine, w.image, "ENV "+markEnv+"="+w.id)
 	w.target = w.run("target")
 	w.peer, w.bystander = w.address(w.run("peer")), w.address(w.run("bystander"))
