@@ -33,8 +33,9 @@ func Open(t *testing.T) *engine.Engine {
 }
 
 // ImportSelf makes an image whose entry point is the test binary of the package in
-// the working directory, and removes it when the test has ended.
-func ImportSelf(t *testing.T, e *engine.Engine, ref string) {
+// the working directory, and removes it when the test has ended. Changes are more
+// lines for the image, as in a Dockerfile.
+func ImportSelf(t *testing.T, e *engine.Engine, ref string, changes ...string) {
 	t.Helper()
 	bin := filepath.Join(t.TempDir(), "self")
 	build := exec.Command("go", "test", "-c", "-o", bin, ".")
@@ -55,7 +56,7 @@ func ImportSelf(t *testing.T, e *engine.Engine, ref string) {
 	if err = errors.Join(err, w.Close()); err != nil {
 		t.Fatal(err)
 	}
-	if err := e.Import(t.Context(), &buf, ref, []string{`ENTRYPOINT ["/self"]`}); err != nil {
+	if err := e.Import(t.Context(), &buf, ref, append(changes, `ENTRYPOINT ["/self"]`)); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { e.RemoveImage(context.WithoutCancel(t.Context()), ref) })

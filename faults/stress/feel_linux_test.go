@@ -1,0 +1,121 @@
+package stress
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"time"
+)
+
+// late is how much later than set an answer may come on a busy machine.
+const late = 30 * time.Millisecond
+
+// expected is the sum of the claims that are in force, for one destination and protocol.
+type expected struct {
+	claim
+	pass float64
+}
+
+func sum(claims []claim, to, proto string) expected {
+	e := expected{pass: 1}
+	for _, c := range claims {
+		if !c.concerns(to, proto) {
+			continue
+		}
+		e.delay += c.delay
+		e.jitter += c.jitter
+		e.pass *= 1 - c.loss
+		e.burst = max(e.burst, c.burst)
+		e.dead = e.dead || c.dead
+		e.tcp = append(e.tcp, c.tcp...)
+	}
+	return e
+}
+
+// feel looks at everything that the claims in force say, and that nothing else is
+// wrong: whoever is not concerned has answers as always.
+func (w *world) feel(pid int, claims []claim) error {
+	paused := slices.ContainsFunc(claims, func(c claim) bool { return c.pause })
+	for _, to := range []string{w.peer, w.bystander} {
+		if err := feelUDP(pid, to, sum(claims, to, "udp")); err != nil {
+			return fmt.Errorf("udp to %s: %w", w.names(to), err)
+		}
+		if err := feelTCP(pid, to, sum(claims, to, "tcp")); err != nil {
+			return fmt.Errorf("tcp to %s: %w", w.names(to), err)
+		}
+	}
+	how, _, _, err := ask(pid, "127.0.0.1", "hello", 400*time.Millisecond)
+	if err != nil {
+		return err
+	}
+	if paused != (how == silent) {
+		return fmt.Errorf("the target's server: %s; paused is %v", how, paused)
+	}
+	for _, c := range claims {
+		if c.inside != nil && !paused {
+			if err := c.inside(pid); err != nil {
+				return fmt.Errorf("%s: %w", c.fault.Kind(), err)
+			}
+		}
+	}
+	return nil
+}
+
+func (w *world) names(to string) string {
+	if to == w.peer {
+		return "the peer"
+	}
+	return "the bystander"
+}
+
+func feelUDP(pid int, to string, e expected) error {
+	n := 100
+	if e.pass < 1 {
+		n = 600
+	}
+	got, err := echo(pid, to, n, e.delay+e.jitter+150*time.Millisecond)
+	if err != nil {
+		return err
+	}
+	answers := float64(len(got.rtts))
+	if e.dead {
+		if answers > 0 {
+			return fmt.Errorf("%v of %d answered; want none", answers, n)
+		}
+		return nil
+	}
+	// Five standard deviations, wider where losses come in bursts; and what a busy machine drops.
+	band := 5*math.Sqrt(float64(n)*e.pass*(1-e.pass)*max(1, 2*e.burst-1)) + 0.02*float64(n)
+	if math.Abs(answers-float64(n)*e.pass) > band {
+		return fmt.Errorf("%v of %d answered; want %.0f, give or take %.0f", answers, n, float64(n)*e.pass, band)
+	}
+	if least := got.least(); answers > 0 && (least < e.delay-e.jitter || least > e.delay+e.jitter+late) {
+		return fmt.Errorf("quickest round trip %v; want %v, give or take %v", least, e.delay, e.jitter)
+	}
+	return nil
+}
+
+func feelTCP(pid int, to string, e expected) error {
+	wait := 500*time.Millisecond + 3*(e.delay+e.jitter)
+	switch {
+	case e.pass < 1:
+		return nil // whatever comes of one connection says nothing
+	case slices.Contains(e.tcp, refused):
+		wait += 1500 * time.Millisecond // some refusals are heard at the second try
+	}
+	how, _, took, err := ask(pid, to, "hello", wait)
+	if err != nil {
+		return err
+	}
+	want := e.tcp
+	if len(want) == 0 {
+		want = []string{answered}
+	}
+	if !slices.Contains(want, how) {
+		return fmt.Errorf("%s after %v; want %v", how, took.Round(time.Millisecond), want)
+	}
+	if how == answered && (took < e.delay-e.jitter || took > e.delay+e.jitter+100*time.Millisecond) {
+		return fmt.Errorf("connected in %v; want %v, give or take %v", took, e.delay, e.jitter)
+	}
+	return nil
+}

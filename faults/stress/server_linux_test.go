@@ -1,0 +1,114 @@
+package stress
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"strings"
+	"syscall"
+	"time"
+)
+
+const (
+	tcpPort = 8080
+	udpPort = 7
+)
+
+// serve is what runs in the target, its peer and the bystander: an echo by UDP, and a
+// line of TCP that is echoed or that says what to try out.
+func serve() error {
+	udp, err := net.ListenUDP("udp", &net.UDPAddr{Port: udpPort})
+	if err != nil {
+		return err
+	}
+	go func() {
+		b := make([]byte, 2048)
+		for {
+			if n, from, err := udp.ReadFromUDP(b); err == nil {
+				udp.WriteToUDP(b[:n], from)
+			}
+		}
+	}()
+	l, err := net.Listen("tcp", fmt.Sprintf(":%d", tcpPort))
+	if err != nil {
+		return err
+	}
+	for {
+		c, err := l.Accept()
+		if err != nil {
+			time.Sleep(10 * time.Millisecond) // no descriptor is left, as one fault has it
+			continue
+		}
+		go func() {
+			defer c.Close()
+			line, err := bufio.NewReader(c).ReadString('\n')
+			if err != nil {
+				return
+			}
+			switch strings.TrimSpace(line) {
+			case "files":
+				fmt.Fprintln(c, files())
+			case "burn":
+				fmt.Fprintln(c, burn())
+			case "hog":
+				hog()
+			default:
+				fmt.Fprint(c, line)
+			}
+		}()
+	}
+}
+
+// files is how many descriptors can be open: the number of the last that was given.
+func files() int {
+	var all []*os.File
+	defer func() {
+		for _, f := range all {
+			f.Close()
+		}
+	}()
+	last := 0
+	for len(all) < 4096 {
+		f, err := os.Open("/proc/self/status")
+		if errors.Is(err, syscall.EMFILE) {
+			return last + 1
+		}
+		if err != nil {
+			return -1
+		}
+		all = append(all, f)
+		last = max(last, int(f.Fd()))
+	}
+	return last + 1
+}
+
+// burn is the share of a core, in percent, that one busy thread is given.
+func burn() int {
+	const wall = 600 * time.Millisecond
+	var a, b syscall.Rusage
+	syscall.Getrusage(syscall.RUSAGE_SELF, &a)
+	began := time.Now()
+	for time.Since(began) < wall {
+	}
+	took := time.Since(began)
+	syscall.Getrusage(syscall.RUSAGE_SELF, &b)
+	used := time.Duration(b.Utime.Nano() - a.Utime.Nano() + b.Stime.Nano() - a.Stime.Nano())
+	return int(100 * used / took)
+}
+
+// hog takes memory until the kernel ends this process.
+func hog() {
+	var all [][]byte
+	for {
+		b := make([]byte, 1<<20)
+		for i := range b {
+			b[i] = 1
+		}
+		all = append(all, b)
+		if len(all) > 1<<12 { // there is no limit: better give up
+			return
+		}
+	}
+}

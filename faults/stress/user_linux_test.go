@@ -1,0 +1,141 @@
+package stress
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/vishvananda/netns"
+)
+
+// inside runs f on a thread in the network namespace of a process.
+func inside(pid int, f func() error) error {
+	errc := make(chan error, 1)
+	go func() {
+		// The thread stays locked and ends with this goroutine.
+		runtime.LockOSThread()
+		ns, err := netns.GetFromPath(fmt.Sprintf("/proc/%d/ns/net", pid))
+		if err == nil {
+			defer ns.Close()
+			err = netns.Set(ns)
+		}
+		if err == nil {
+			err = f()
+		}
+		errc <- err
+	}()
+	return <-errc
+}
+
+// echoes is what came of datagrams sent to a server that echoes them.
+type echoes struct {
+	sent int
+	rtts []time.Duration
+}
+
+func (e echoes) least() time.Duration {
+	if len(e.rtts) == 0 {
+		return time.Hour
+	}
+	return slices.Min(e.rtts)
+}
+
+// echo sends datagrams from a process's network to an address and waits for the last
+// answer. It shares no code with the agent's probes.
+func echo(pid int, to string, count int, wait time.Duration) (echoes, error) {
+	res := echoes{sent: count}
+	var c net.Conn
+	err := inside(pid, func() (err error) {
+		c, err = net.Dial("udp", net.JoinHostPort(to, strconv.Itoa(udpPort)))
+		return err
+	})
+	if err != nil {
+		return res, err
+	}
+	defer c.Close()
+	sent := make([]time.Time, count)
+	go func() {
+		b := make([]byte, 64)
+		for i := range count {
+			binary.BigEndian.PutUint32(b, uint32(i))
+			sent[i] = time.Now()
+			c.Write(b)
+			time.Sleep(100 * time.Microsecond)
+		}
+		c.SetReadDeadline(time.Now().Add(wait))
+	}()
+	got := make([]bool, count)
+	b := make([]byte, 64)
+	for len(res.rtts) < count {
+		n, err := c.Read(b)
+		switch i := 0; {
+		case errors.Is(err, os.ErrDeadlineExceeded):
+			return res, nil
+		case err != nil: // refused: the others may get through
+			time.Sleep(50 * time.Microsecond)
+		case n >= 4:
+			if i = int(binary.BigEndian.Uint32(b)); i < count && !got[i] {
+				got[i] = true
+				res.rtts = append(res.rtts, time.Since(sent[i]))
+			}
+		}
+	}
+	return res, nil
+}
+
+// The ways in which asking by TCP can end.
+const (
+	answered = "answered"
+	refused  = "refused"
+	wasReset = "reset"
+	silent   = "silent"
+)
+
+// ask connects from a process's network, sends a line and reads one.
+func ask(pid int, to, line string, wait time.Duration) (outcome, answer string, took time.Duration, err error) {
+	began := time.Now()
+	var c net.Conn
+	var cerr error
+	err = inside(pid, func() error {
+		c, cerr = net.DialTimeout("tcp", net.JoinHostPort(to, strconv.Itoa(tcpPort)), wait)
+		return nil
+	})
+	took = time.Since(began)
+	if err != nil {
+		return "", "", took, err
+	}
+	how := func(err error) string {
+		switch {
+		case errors.Is(err, syscall.ECONNREFUSED), errors.Is(err, syscall.EHOSTUNREACH), errors.Is(err, syscall.EACCES), errors.Is(err, syscall.ENETUNREACH):
+			return refused
+		case errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
+			return wasReset
+		}
+		if late, ok := errors.AsType[net.Error](err); ok && late.Timeout() {
+			return silent
+		}
+		return err.Error()
+	}
+	if cerr != nil {
+		return how(cerr), "", took, nil
+	}
+	defer c.Close()
+	c.SetDeadline(time.Now().Add(wait))
+	if _, err := fmt.Fprintln(c, line); err != nil {
+		return how(err), "", took, nil
+	}
+	b := make([]byte, 256)
+	n, err := c.Read(b)
+	if err != nil {
+		return how(err), "", took, nil
+	}
+	return answered, strings.TrimSpace(string(b[:n])), took, nil
+}
