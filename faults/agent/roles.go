@@ -24,6 +24,16 @@ var roles = map[string]func() error{
 var acts = map[string]keeper.Act{
 	database.RestoreAct: database.Restore,
 	ledger.PutBackAct:   ledger.PutBack,
+	removeTreesAct:      removeTrees,
+}
+
+// removeTreesAct is the name of [removeTrees].
+const removeTreesAct = "remove-netem"
+
+// treesOf names the network namespace of a process.
+type treesOf struct {
+	PID   int    `json:"pid"`
+	Inode uint64 `json:"inode"`
 }
 
 // child is a process of the agent's own executable in a role.
