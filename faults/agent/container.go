@@ -63,11 +63,11 @@ func Start(ctx context.Context, o Options) (*Agent, error) {
 	return a, nil
 }
 
-// needed are the capabilities of the agent: to enter namespaces, to look into other
+// needed are the capabilities of the agent: to enter namespaces (two of them), to look into other
 // containers' processes and to end them, to program the network and to send probes, to
 // be a database's owner; the last, to set limits of processes of other users, an engine
 // may lack.
-var needed = []string{"SYS_ADMIN", "SYS_PTRACE", "KILL", "NET_ADMIN", "NET_RAW", "SETUID", "SYS_RESOURCE"}
+var needed = []string{"SYS_ADMIN", "SYS_PTRACE", "KILL", "NET_ADMIN", "NET_RAW", "SETUID", "SYS_CHROOT", "SYS_RESOURCE"}
 
 // run starts a container and speaks with the agent in it. An engine that may
 // not give a container everything is asked for the capabilities needed.

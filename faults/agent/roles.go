@@ -5,6 +5,7 @@ import (
 	"os/exec"
 
 	"faultlab/faults/agent/database"
+	"faultlab/faults/agent/disk"
 	"faultlab/faults/agent/keeper"
 	"faultlab/faults/agent/ledger"
 	"faultlab/faults/agent/standin"
@@ -24,6 +25,7 @@ var roles = map[string]func() error{
 var acts = map[string]keeper.Act{
 	database.RestoreAct: database.Restore,
 	ledger.PutBackAct:   ledger.PutBack,
+	disk.RestoreAct:     disk.Restore,
 	removeTreesAct:      removeTrees,
 }
 
