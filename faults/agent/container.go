@@ -190,6 +190,10 @@ func (a *Agent) Inject(ctx context.Context, containerID string, f faults.Fault, 
 	if err != nil {
 		return nil, fmt.Errorf("inject %s: %w", f.Kind(), err)
 	}
+	if f.Kind() == (faults.CrashLoop{}).Kind() && (c.RestartPoly == "" || c.RestartPoly == "no") {
+		return nil, &Error{Code: Refused, Message: fmt.Sprintf("inject %s: %s has no restart policy and would stay down", f.Kind(), c.Name),
+			Remedy: "give it one: docker update --restart always " + c.Name + "; or use the fault kill"}
+	}
 	if o.ID == "" {
 		o.ID = strings.ToLower(rand.Text()[:8])
 	}
