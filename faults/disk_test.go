@@ -7,7 +7,7 @@ import (
 )
 
 // fullDisk has faults with every parameter set, for the table's test.
-var fullDisk = []Fault{DiskFill{"/data", 90}}
+var fullDisk = []Fault{DiskFill{"/data", 90}, DiskReadonly{"/data"}}
 
 func TestDiskRanges(t *testing.T) {
 	for _, tt := range []struct {
@@ -20,6 +20,8 @@ func TestDiskRanges(t *testing.T) {
 		{DiskFill{"data", 1}, "clean absolute path"},
 		{DiskFill{"/a/../b", 1}, "clean absolute path"},
 		{DiskFill{"/", 1}, ""},
+		{DiskReadonly{"data"}, "clean absolute path"},
+		{DiskReadonly{"/data"}, ""},
 	} {
 		err := tt.f.Validate()
 		if tt.err == "" && err != nil || tt.err != "" && (err == nil || !strings.Contains(err.Error(), tt.err)) {

@@ -15,6 +15,12 @@ var processKinds = []KindInfo{
 		decode: decodeAs[Kill],
 	},
 	{
+		Kind: "crash-loop", Family: "process", Does: "the first process is killed after each start", Backends: []string{"signal"},
+		Params: []Param{{"after", "duration", "time", "", "above 0, up to 1m", "how long it runs each time; the container needs a restart policy"}},
+		Sees:   "the container restarts again and again with exit code 137, works in between, and OOMKilled is false",
+		decode: decodeAs[CrashLoop], example: map[string]string{"after": "5s"},
+	},
+	{
 		Kind: "pause", Family: "process", Does: "all processes stop where they are", Backends: cgroupBackends,
 		Sees:   "the container is up and answers nothing; connections are accepted and time out; nothing is logged",
 		decode: decodeAs[Pause],

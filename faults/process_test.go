@@ -9,7 +9,7 @@ import (
 
 // fullProcess has faults with every parameter set, for the table's test.
 var fullProcess = []Fault{
-	Kill{"TERM", "nginx", time.Second}, Pause{}, CPUThrottle{Percent: 20},
+	Kill{"TERM", "nginx", time.Second}, CrashLoop{time.Second}, Pause{}, CPUThrottle{Percent: 20},
 	MemoryLimit{64}, MemoryPressure{8, 64}, FDLimit{64}, PidLimit{64},
 }
 
@@ -22,6 +22,8 @@ func TestProcessRanges(t *testing.T) {
 		{Kill{Signal: "STOP"}, "want one of KILL"},
 		{Kill{Process: "/bin/sh"}, "without a slash"},
 		{Kill{Grace: time.Hour}, "up to 1m0s"},
+		{CrashLoop{}, "above 0, up to 1m0s"},
+		{CrashLoop{time.Hour}, "above 0, up to 1m0s"},
 		{CPUThrottle{}, "want 1 to 12800"},
 		{CPUThrottle{Percent: math.NaN()}, "want 1 to 12800"},
 		{CPUThrottle{Percent: 0.5}, "want 1 to 12800"},

@@ -117,7 +117,7 @@ func (b *book) place(ctx context.Context, inj *injection, f faults.Fault, req In
 		return err
 	}
 	placed, err := inj.carrier.Place(ctx)
-	if placed.Done == "" {
+	if placed.Done == "" && placed.Follows == "" {
 		select {
 		case <-sp.gone():
 			err = errorf(TargetGone, "process %d of the target has ended", req.PID)
@@ -137,6 +137,10 @@ func (b *book) place(ctx context.Context, inj *injection, f faults.Fault, req In
 	inj.timer = time.AfterFunc(ttl, func() { b.expire(inj) })
 	if placed.Done != "" {
 		b.end(inj, Expired, placed.Done, inj.carrier.Packets())
+		return nil
+	}
+	if placed.Follows != "" {
+		b.end(inj, Lost, placed.Follows, inj.carrier.Packets())
 		return nil
 	}
 	inj.room = b.spaces[sp]

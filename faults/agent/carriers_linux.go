@@ -21,6 +21,7 @@ var families = []func(s space, o carrier.Order) (carrier.Carrier, error){
 }
 
 func (k *linux) carrier(s space, o carrier.Order) (carrier.Carrier, error) {
+	s.(*linuxSpace).keeper = o.Keeper
 	for _, carry := range families {
 		if c, err := carry(s, o); c != nil || err != nil {
 			return c, err

@@ -68,11 +68,11 @@ func Start(ctx context.Context, o Options) (*Agent, error) {
 	return a, nil
 }
 
-// needed are the capabilities of the agent: to enter namespaces, to look into other
+// needed are the capabilities of the agent: to enter namespaces (two of them), to look into other
 // containers' processes and to end them, to program the network and to send probes, to
 // be a database's owner; the last, to set limits of processes of other users, an engine
 // may lack.
-var needed = []string{"SYS_ADMIN", "SYS_PTRACE", "KILL", "NET_ADMIN", "NET_RAW", "SETUID", "SYS_RESOURCE"}
+var needed = []string{"SYS_ADMIN", "SYS_PTRACE", "KILL", "NET_ADMIN", "NET_RAW", "SETUID", "SYS_CHROOT", "SYS_RESOURCE"}
 
 // run starts a container and speaks with the agent in it. An engine that may
 // not give a container everything is asked for the capabilities needed.
@@ -196,6 +196,10 @@ func (a *Agent) Inject(ctx context.Context, containerID string, f faults.Fault, 
 	c, err := a.admit(ctx, containerID, o.AnyTarget)
 	if err != nil {
 		return nil, fmt.Errorf("inject %s: %w", f.Kind(), err)
+	}
+	if f.Kind() == (faults.CrashLoop{}).Kind() && (c.RestartPoly == "" || c.RestartPoly == "no") {
+		return nil, &Error{Code: Refused, Message: fmt.Sprintf("inject %s: %s has no restart policy and would stay down", f.Kind(), c.Name),
+			Remedy: "give it one: docker update --restart always " + c.Name + "; or use the fault kill"}
 	}
 	if o.ID == "" {
 		o.ID = strings.ToLower(rand.Text()[:8])

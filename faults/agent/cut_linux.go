@@ -40,7 +40,7 @@ func (s *linuxSpace) installCut(e effect) (string, error) {
 	case s.queue == nil && e.cut == cutDrop && e.in == nil && c.Netem.OK:
 		s.order = append(s.order, e)
 		if s.netem == nil {
-			s.netem = &netem{links: s.links}
+			s.netem = &netem{links: s.links, keep: s.keepTrees(s.keeper)}
 		}
 		return "netem", s.netem.install(effect{id: e.id, match: e.match, out: &action{loss: 1}})
 	case s.queue == nil:

@@ -62,3 +62,78 @@ func TestDiskFill(t *testing.T) {
 		return err == nil && len(left) == 0
 	})
 }
+
+func TestDiskReadonly(t *testing.T) {
+	b := newBench(t)
+	id := b.run("ro-"+b.label[len(b.label)-8:], func(s *engine.Spec) { s.Tmpfs = map[string]string{"/data": "size=16m", "/more": "size=1m,ro"} })
+	c, err := b.Inspect(t.Context(), id)
+	must(t, err)
+	mounts := func() string {
+		text, err := os.ReadFile(fmt.Sprintf("/proc/%d/mountinfo", c.Pid))
+		must(t, err)
+		return string(text)
+	}
+	write := func(dir string) error {
+		name := fmt.Sprintf("/proc/%d/root%s/x", c.Pid, dir)
+		defer os.Remove(name)
+		return os.WriteFile(name, []byte("x"), 0o644)
+	}
+	before := mounts()
+	a := b.start()
+	inject := func(path string) (*Injection, error) {
+		return a.Inject(t.Context(), id, faults.DiskReadonly{Path: path}, InjectOptions{})
+	}
+	open, err := os.Create(fmt.Sprintf("/proc/%d/root/data/open", c.Pid))
+	must(t, err)
+	for path, code := range map[string]Code{"/nowhere": BadRequest, "/more": Refused, "/data": Refused} {
+		_, err := inject(path)
+		t.Log(err)
+		if !errors.Is(err, &Error{Code: code}) {
+			t.Errorf("%s: %v, want %s", path, err, code)
+		}
+	}
+	must(t, open.Close())
+	if mounts() != before {
+		t.Errorf("after refusals\n%s", unlike(mounts(), before))
+	}
+	full, err := a.Inject(t.Context(), id, faults.DiskFill{Path: "/data", Percent: 50}, InjectOptions{})
+	must(t, err)
+	for _, path := range []string{"/data", "/"} {
+		in, err := inject(path)
+		must(t, err)
+		t.Log(in.Status().Measured.Saw)
+		if err := write(path); !errors.Is(err, syscall.EROFS) {
+			t.Errorf("a write in %s gave %v", path, err)
+		}
+		if path == "/" {
+			must(t, write("/data")) // a mount of its own
+		}
+		if _, err := inject(path); !errors.Is(err, &Error{Code: Refused}) {
+			t.Errorf("read-only already: %v", err)
+		}
+		for range 2 {
+			must(t, in.Revert(t.Context()))
+		}
+		must(t, write(path))
+		if mounts() != before {
+			t.Errorf("after revert\n%s", unlike(mounts(), before))
+		}
+	}
+	must(t, full.Revert(t.Context()))
+	for _, path := range []string{"/data", "/"} {
+		_, err = inject(path)
+		must(t, err)
+	}
+	if mounts() == before {
+		t.Error("nothing is set")
+	}
+	must(t, b.Kill(t.Context(), a.ContainerID(), "SIGKILL"))
+	took := b.eventually("writable", 2*time.Second, func() bool { return mounts() == before })
+	must(t, write("/data"))
+	must(t, write("/"))
+	t.Logf("writable %v after SIGKILL", took)
+	b.eventually("no container is left", 10*time.Second, func() bool {
+		left, err := b.List(t.Context(), "faultlab.test.agent="+b.label)
+		return err == nil && len(left) == 0
+	})
+}

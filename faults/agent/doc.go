@@ -37,8 +37,8 @@
 // and reverted only after a probe saw it gone. When the input of the agent
 // ends, everything is reverted. When the agent is killed, the kernel removes
 // the rules of the queue by itself, because their table belongs to a socket of
-// the agent; what netem left behind is marked and removed by a sweep. Every
-// fault ends after its time to live. Loopback is never touched, and neither is
+// the agent; netem's trees are removed by the keeper, and if that was killed
+// as well by the next agent or a sweep. Every fault ends after its time to live. Loopback is never touched, and neither is
 // anything of others: a foreign queueing discipline is a refusal.
 //
 // # Adding a fault

@@ -71,8 +71,7 @@ func (a *Agent) hear(e Entry) {
 	}
 }
 
-// sweptBackends leave something behind when their agent is killed: netem always, a
-// database where the keeper was killed as well.
+// sweptBackends leave something behind when their agent is killed and its keeper as well.
 var sweptBackends = []string{"netem", "postgresql"}
 
 // died waits until every injection is on the record as lost, and removes what

@@ -32,6 +32,8 @@ type Injection struct {
 	pid    int     // of this life; 0 while the target is down
 	lives  int
 	end    time.Time
+	stop   context.CancelFunc // of what puts the fault back; nil: nothing does
+	over   bool               // somebody wants it reverted
 }
 
 // ID is the injection's name in the journal.
@@ -78,16 +80,33 @@ func (in *Injection) placeLocked(ctx context.Context, c engine.Container, ttl ti
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	e.ID, e.RequestedAt = in.id, in.entry.RequestedAt
+	before := in.entry.Packets
 	in.entry, in.inside, in.pid = *e, inside, c.Pid
 	if in.end.IsZero() {
 		in.end = e.EndsAt
 	}
+	if e.State == Lost { // the fault has ended this life, and waits for the next
+		in.past = append(in.past, *e)
+		in.pid, in.inside = 0, ""
+		in.entry.State, in.entry.Reason, in.entry.RevertedAt = Active, waiting, time.Time{}
+		in.entry.Packets.Hit += before.Hit
+		in.entry.Packets.Dropped += before.Dropped
+	}
 	return nil
 }
+
+// waiting is the reason of a fault whose target is down.
+const waiting = "waiting for the target to run again"
 
 // Revert takes the fault away and answers when a probe has seen it gone. Once
 // it has ended, in whatever way, Revert does nothing and is no error.
 func (in *Injection) Revert(ctx context.Context) error {
+	in.mu.Lock()
+	in.over = true
+	if in.stop != nil {
+		in.stop()
+	}
+	in.mu.Unlock()
 	in.turn.Lock()
 	defer in.turn.Unlock()
 	in.mu.Lock()
@@ -104,6 +123,9 @@ func (in *Injection) Revert(ctx context.Context) error {
 	if errors.Is(err, &Error{Code: Dead}) {
 		return nil // the effect went with the agent; the follower puts it on the record
 	}
+	in.mu.Lock()
+	in.over = err == nil
+	in.mu.Unlock()
 	if err != nil {
 		return err
 	}
@@ -131,9 +153,10 @@ func (in *Injection) follow() {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	in.mu.Lock()
-	ttl := time.NewTimer(time.Until(in.end) + 5*time.Second) // the agent's own clock comes first
+	ttl := time.NewTimer(time.Until(in.end))
 	in.mu.Unlock()
 	defer ttl.Stop()
+	late := false
 	for {
 		select {
 		case <-in.quit:
@@ -142,6 +165,14 @@ func (in *Injection) follow() {
 			in.lost("the agent has ended")
 			return
 		case <-ttl.C:
+			in.mu.Lock()
+			up := in.pid != 0
+			in.mu.Unlock()
+			if up && !late { // the agent's own clock comes first
+				late = true
+				ttl.Reset(5 * time.Second)
+				continue
+			}
 			in.conclude(Expired, "its time to live was over")
 			return
 		case <-in.kick:
@@ -154,6 +185,10 @@ func (in *Injection) follow() {
 func (in *Injection) look(ctx context.Context) {
 	in.turn.Lock()
 	defer in.turn.Unlock()
+	in.mu.Lock()
+	ctx, in.stop = context.WithDeadline(ctx, in.end)
+	defer in.stop()
+	in.mu.Unlock()
 	var last error
 	for try := range 20 {
 		if try > 0 {
@@ -164,9 +199,9 @@ func (in *Injection) look(ctx context.Context) {
 			}
 		}
 		in.mu.Lock()
-		state, pid, left := in.entry.State, in.pid, time.Until(in.end)
+		state, pid, left, over := in.entry.State, in.pid, time.Until(in.end), in.over
 		in.mu.Unlock()
-		if state != Active {
+		if state != Active || over {
 			return
 		}
 		if left <= 0 {
@@ -215,7 +250,7 @@ func (in *Injection) down(reason string) {
 	e.State, e.Reason, e.RevertedAt = Lost, reason, time.Now().UTC()
 	in.past = append(in.past, e)
 	in.pid = 0
-	in.entry.Reason = "waiting for the target to run again"
+	in.entry.Reason = waiting
 	in.entry.Packets, in.entry.Measured = Packets{}, nil
 }
 

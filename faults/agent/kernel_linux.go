@@ -3,10 +3,12 @@ package agent
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/netip"
 	"slices"
 	"sync"
 
+	"faultlab/faults/agent/carrier"
 	"faultlab/faults/agent/ledger"
 
 	"github.com/vishvananda/netlink"
@@ -42,12 +44,13 @@ type linuxSpace struct {
 	*namespace
 	links *netlink.Handle
 
-	mu    sync.Mutex
-	order []effect // of both back-ends
-	queue *queue   // nil where the kernel has no nftables
-	netem *netem   // nil until used
-	cuts  cuts
-	dns   *dnsGate // nil until used
+	mu     sync.Mutex
+	order  []effect // of both back-ends
+	queue  *queue   // nil where the kernel has no nftables
+	netem  *netem   // nil until used
+	keeper carrier.Keeper
+	cuts   cuts
+	dns    *dnsGate // nil until used
 }
 
 func (k *linux) open(pid int) (space, error) {
@@ -76,6 +79,18 @@ func (k *linux) open(pid int) (space, error) {
 		s.links.Close()
 		ns.close()
 		return nil, err
+	}
+	if k.capabilities().Netem.OK {
+		// What is here is a dead agent's, whose keeper leaves it to us now.
+		if _, err := clearTrees(s.links); err != nil {
+			err = fmt.Errorf("remove what a dead agent left: %w", err)
+			if s.queue != nil {
+				err = errors.Join(err, s.queue.rules.close())
+			}
+			s.links.Close()
+			ns.close()
+			return nil, err
+		}
 	}
 	k.spaces[ns.inode] = s
 	return s, nil
@@ -114,7 +129,7 @@ func (s *linuxSpace) install(e effect) (string, error) {
 	if backend == "netem" {
 		e.seed = 0
 		if s.netem == nil {
-			s.netem = &netem{links: s.links}
+			s.netem = &netem{links: s.links, keep: s.keepTrees(s.keeper)}
 		}
 		err = s.netem.install(e)
 	} else {

@@ -29,6 +29,9 @@ type netem struct {
 	list  []effect
 	trees []*tree
 	total map[string]Packets
+
+	keep    func() (release func(), err error) // has the trees removed if this agent dies
+	release func()                             // nil: not kept
 }
 
 // tree is the qdisc tree of one interface.
@@ -71,6 +74,11 @@ func (n *netem) grow() error {
 	list, err := n.links.LinkList()
 	if err != nil {
 		return fmt.Errorf("list interfaces: %w", err)
+	}
+	if n.release == nil {
+		if n.release, err = n.keep(); err != nil {
+			return err
+		}
 	}
 	for _, l := range list {
 		index := l.Attrs().Index
@@ -232,6 +240,10 @@ func (n *netem) close() error {
 	}
 	if len(errs) == 0 {
 		n.list, n.trees = nil, nil
+		if n.release != nil {
+			n.release()
+			n.release = nil
+		}
 	}
 	return errors.Join(errs...)
 }

@@ -2,15 +2,12 @@ package agent
 
 import (
 	"encoding/binary"
-	"fmt"
 	"net"
 	"slices"
 	"time"
 
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
-
-	"faultlab/faults/agent/database"
 )
 
 // rootQdisc is the marked prio qdisc that our tree hangs on; everything goes
@@ -145,64 +142,4 @@ func (t *tree) drain(h *netlink.Handle, in func(band int) bool) {
 func (n *netem) packets(id string) Packets {
 	n.settle()
 	return n.total[id]
-}
-
-// sweep removes trees and tables of dead agents in the namespaces of processes.
-func (k *linux) sweep(pids []int) ([]string, error) {
-	removed := []string{}
-	for _, pid := range pids {
-		more, err := k.sweepOne(pid)
-		removed = append(removed, more...)
-		if err != nil {
-			return removed, fmt.Errorf("sweep process %d: %w", pid, err)
-		}
-	}
-	return removed, nil
-}
-
-func (k *linux) sweepOne(pid int) ([]string, error) {
-	ns, err := openNamespace(pid)
-	if err != nil {
-		return nil, err
-	}
-	defer ns.close()
-	k.mu.Lock()
-	_, mine := k.spaces[ns.inode]
-	k.mu.Unlock()
-	if mine {
-		return nil, nil // what is there is in use
-	}
-	// Taking the table shows that no living agent holds it, and making it
-	// replaced one that a dead agent left.
-	var removed []string
-	if k.capabilities().NFQueue.OK {
-		r, err := openRules(int(ns.fd))
-		if err != nil {
-			return nil, err
-		}
-		defer r.close()
-	}
-	h, err := netlink.NewHandleAt(ns.fd, unix.NETLINK_ROUTE)
-	if err != nil {
-		return nil, err
-	}
-	defer h.Close()
-	list, err := h.LinkList()
-	if err != nil {
-		return nil, err
-	}
-	for _, l := range list {
-		q, err := rootOf(h, l)
-		if err != nil {
-			return removed, err
-		}
-		if q != nil && q.Attrs().Handle == netlink.MakeHandle(rootMajor, 0) {
-			if err := h.QdiscDel(q); err != nil {
-				return removed, err
-			}
-			removed = append(removed, fmt.Sprintf("netem tree on %s of process %d", l.Attrs().Name, pid))
-		}
-	}
-	back, err := database.Sweep(pid, ns.do)
-	return append(removed, back...), err
 }

@@ -5,6 +5,7 @@ import (
 	"os/exec"
 
 	"faultlab/faults/agent/database"
+	"faultlab/faults/agent/disk"
 	"faultlab/faults/agent/keeper"
 	"faultlab/faults/agent/ledger"
 	"faultlab/faults/agent/standin"
@@ -24,6 +25,17 @@ var roles = map[string]func() error{
 var acts = map[string]keeper.Act{
 	database.RestoreAct: database.Restore,
 	ledger.PutBackAct:   ledger.PutBack,
+	disk.RestoreAct:     disk.Restore,
+	removeTreesAct:      removeTrees,
+}
+
+// removeTreesAct is the name of [removeTrees].
+const removeTreesAct = "remove-netem"
+
+// treesOf names the network namespace of a process.
+type treesOf struct {
+	PID   int    `json:"pid"`
+	Inode uint64 `json:"inode"`
 }
 
 // child is a process of the agent's own executable in a role.

@@ -60,6 +60,9 @@ type Placed struct {
 	// Done says that the fault is over by itself, such as a process that was killed:
 	// there is nothing to take away, and the injection ends at once.
 	Done string
+	// Follows says how the fault has ended this life of the target's. There is nothing
+	// to take away, and the fault is placed again when the target has started again.
+	Follows string
 }
 
 // Keeper puts things back when the agent is killed: what the kernel does not undo by

@@ -14,8 +14,11 @@ import (
 
 // Carry gives the carrier of an order for a fault on files, or nil.
 func Carry(o carrier.Order) (carrier.Carrier, error) {
-	if f, ok := o.Fault.(faults.DiskFill); ok {
+	switch f := o.Fault.(type) {
+	case faults.DiskFill:
 		return &fill{o: o, fault: f, dir: -1, file: -1}, nil
+	case faults.DiskReadonly:
+		return &readonly{o: o, fault: f}, nil
 	}
 	return nil, nil
 }
@@ -29,14 +32,8 @@ type fill struct {
 }
 
 func (f *fill) Place(context.Context) (carrier.Placed, error) {
-	root, err := unix.Open(fmt.Sprintf("/proc/%d/root", f.o.Target.PID), unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
-	if err != nil {
-		return carrier.Placed{}, fmt.Errorf("open the container's root: %w", err)
-	}
-	defer unix.Close(root)
-	// Links lead to where they lead inside the container.
-	f.dir, err = unix.Openat2(root, f.fault.Path, &unix.OpenHow{Flags: unix.O_DIRECTORY | unix.O_RDONLY | unix.O_CLOEXEC, Resolve: unix.RESOLVE_IN_ROOT})
-	if err != nil {
+	var err error
+	if f.dir, err = open(f.o.Target.PID, f.fault.Path, unix.O_RDONLY); err != nil {
 		return carrier.Placed{}, carrier.Errorf(carrier.BadRequest, "path is %s; want a directory of the container: %v", f.fault.Path, err)
 	}
 	if err := f.own(); err != nil {
@@ -55,6 +52,13 @@ func (f *fill) Place(context.Context) (carrier.Placed, error) {
 	if err := unix.Fallocate(f.file, 0, 0, int64(f.took)); err != nil {
 		return carrier.Placed{}, fmt.Errorf("take %d bytes of %s: %w", f.took, f.fault.Path, err)
 	}
+	// Nothing is written any more: the mount must be free to become read-only.
+	held, err := unix.Open(fmt.Sprintf("/proc/self/fd/%d", f.file), unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return carrier.Placed{}, fmt.Errorf("hold the file: %w", err)
+	}
+	unix.Close(f.file)
+	f.file = held
 	now, err := f.size()
 	if err != nil {
 		return carrier.Placed{}, err

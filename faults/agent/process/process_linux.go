@@ -21,6 +21,8 @@ func (m Machine) Carry(o carrier.Order) (carrier.Carrier, error) {
 	switch f := o.Fault.(type) {
 	case faults.Kill:
 		return &kill{base: b, fault: f}, nil
+	case faults.CrashLoop:
+		return &crash{base: b, fault: f}, nil
 	case faults.Pause:
 		return &pause{base: b}, nil
 	case faults.CPUThrottle:
