@@ -14,8 +14,9 @@
 //  1. Write a struct in a file of its own. Its doc comment says what a trainee
 //     sees and which wrong diagnosis people usually reach. Give it Kind and
 //     Validate; an error from Validate names the allowed range.
-//  2. Add one row to the table in kinds.go. Decode, the command line and the
-//     reference documentation follow from it.
-//  3. Say in faults/agent (effect.go) what it does to packets, and what a
-//     probe must measure before it may be called active.
+//  2. Add one row to the family's table (kinds_network.go and its like). Decode, the
+//     command line and the reference documentation follow from it.
+//  3. Have it carried: in faults/agent, effect.go says what it does to packets; other
+//     families are packages beside it, with a row in carriers_linux.go. Each says what
+//     a probe must measure before the fault may be called active.
 package faults
