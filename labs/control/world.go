@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -149,7 +150,7 @@ func (w world) counters(ctx context.Context, choose func(string) bool) (map[stri
 
 func (w world) served(ctx context.Context, c engine.Container) (grade.Reading, error) {
 	out := grade.Reading{Sites: map[string]float64{}}
-	at, families, err := w.metrics(ctx, c, "")
+	at, families, err := w.metrics(ctx, c)
 	out.At = at
 	for _, m := range families["http_requests_total"].GetMetric() {
 		for _, l := range m.GetLabel() {
@@ -178,17 +179,17 @@ func (w world) Live(ctx context.Context, services []string) (map[string]map[stri
 				continue
 			}
 			g.Go(func() error {
-				_, families, err := w.metrics(ctx, c, "shop probe 'http://127.0.0.1:8080/debug/pprof/heap?gc=1' > /dev/null; ")
-				m := families["go_memstats_heap_alloc_bytes"].GetMetric()
-				if err == nil && len(m) == 0 {
-					err = fmt.Errorf("%s does not tell the size of its heap", c.Name)
-				}
+				p, err := w.ask(ctx, c, "/debug/alive")
 				if err != nil {
 					return err
 				}
+				n, err := strconv.ParseFloat(strings.TrimSpace(p.Body), 64)
+				if err != nil {
+					return fmt.Errorf("%s does not tell the size of its heap: %w", c.Name, err)
+				}
 				mu.Lock()
 				defer mu.Unlock()
-				out[name][c.ID] = m[0].GetGauge().GetValue()
+				out[name][c.ID] = n
 				return nil
 			})
 		}
@@ -196,15 +197,11 @@ func (w world) Live(ctx context.Context, services []string) (map[string]map[stri
 	return out, g.Wait()
 }
 
-// metrics reads a container's own metrics from inside it, after another command.
-func (w world) metrics(ctx context.Context, c engine.Container, first string) (time.Time, map[string]*dto.MetricFamily, error) {
-	r, err := w.eng.Exec(ctx, c.ID, engine.Command{Args: []string{"sh", "-c", first + "shop probe http://127.0.0.1:8080/metrics --timeout 2s"}})
+// metrics reads a container's own metrics from inside it.
+func (w world) metrics(ctx context.Context, c engine.Container) (time.Time, map[string]*dto.MetricFamily, error) {
+	probe, err := w.ask(ctx, c, "/metrics")
 	if err != nil {
 		return time.Time{}, nil, err
-	}
-	var probe traffic.Probe
-	if err := json.Unmarshal([]byte(r.Stdout), &probe); err != nil || probe.Err != "" {
-		return time.Time{}, nil, fmt.Errorf("read the metrics of %s: %v %s", c.Name, err, probe.Err)
 	}
 	p := expfmt.NewTextParser(model.LegacyValidation)
 	families, err := p.TextToMetricFamilies(strings.NewReader(probe.Body))
@@ -212,6 +209,19 @@ func (w world) metrics(ctx context.Context, c engine.Container, first string) (t
 		return probe.At, nil, fmt.Errorf("read the metrics of %s: %w", c.Name, err)
 	}
 	return probe.At, families, nil
+}
+
+// ask sends a request to a container's service from inside it.
+func (w world) ask(ctx context.Context, c engine.Container, path string) (traffic.Probe, error) {
+	var probe traffic.Probe
+	r, err := w.eng.Exec(ctx, c.ID, engine.Command{Args: []string{"shop", "probe", "http://127.0.0.1:8080" + path, "--timeout", "2s"}})
+	if err != nil {
+		return probe, err
+	}
+	if err := json.Unmarshal([]byte(r.Stdout), &probe); err != nil || probe.Err != "" {
+		return probe, fmt.Errorf("ask %s for %s: %v %s", c.Name, path, err, probe.Err)
+	}
+	return probe, nil
 }
 
 // Lay puts the grader's own fault on an uplink.
