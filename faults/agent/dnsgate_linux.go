@@ -1,7 +1,6 @@
 package agent
 
 import (
-	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -10,10 +9,8 @@ import (
 	"sync"
 	"time"
 
-	nfqueue "github.com/florianl/go-nfqueue/v2"
 	"github.com/google/nftables"
 	"github.com/google/nftables/expr"
-	"github.com/mdlayher/netlink"
 	"golang.org/x/sys/unix"
 )
 
@@ -36,12 +33,9 @@ type dnsGate struct {
 	rules *rules
 	ns    *namespace
 
-	chain  *nftables.Chain
-	num    uint16
-	nfq    *nfqueue.Nfqueue
-	cancel context.CancelFunc
-	held   *holdings
-	raw    *resets
+	chain *nftables.Chain
+	tap
+	raw *resets
 
 	mu     sync.Mutex
 	list   []*dnsRule
@@ -98,12 +92,7 @@ func (g *dnsGate) open() error {
 			}
 		}
 	}
-	for g.num = dnsQueue; g.num < dnsQueue+8; g.num++ {
-		if err = g.bind(); !errors.Is(err, unix.EPERM) && !errors.Is(err, unix.EBUSY) {
-			break // not taken by somebody else
-		}
-	}
-	if err != nil {
+	if err := g.tap.open(g.rules.conn.NetNS, dnsQueue, dnsBytes, func(b []byte, _ uint8) (bool, time.Duration) { return g.decide(b) }); err != nil {
 		return err
 	}
 	conn, table := g.rules.conn, g.rules.table
@@ -122,58 +111,6 @@ func (g *dnsGate) open() error {
 		return fmt.Errorf("set nftables rules for lookups: %w", err)
 	}
 	return nil
-}
-
-func (g *dnsGate) bind() error {
-	nfq, err := nfqueue.Open(&nfqueue.Config{
-		NetNS: g.rules.conn.NetNS, NfQueue: g.num, AfFamily: unix.AF_UNSPEC, MaxQueueLen: queueLength, MaxPacketLen: dnsBytes,
-		Copymode: nfqueue.NfQnlCopyPacket, Flags: nfqueue.NfQaCfgFlagFailOpen,
-	})
-	if err != nil {
-		return fmt.Errorf("open queue: %w", err)
-	}
-	_ = nfq.SetOption(netlink.NoENOBUFS, true)
-	held, err := newHoldings(func(id uint32) { _ = nfq.SetVerdict(id, nfqueue.NfAccept) })
-	if err != nil {
-		return errors.Join(err, nfq.Close())
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	err = nfq.RegisterWithErrorFunc(ctx,
-		func(a nfqueue.Attribute) int { g.packet(nfq, held, a); return 0 },
-		func(error) int {
-			if ctx.Err() != nil {
-				return 1
-			}
-			return 0 // a verdict on a packet that is gone says no more than that
-		})
-	if err != nil {
-		cancel()
-		held.close()
-		return errors.Join(fmt.Errorf("bind queue %d: %w", g.num, err), nfq.Close())
-	}
-	g.nfq, g.cancel, g.held = nfq, cancel, held
-	return nil
-}
-
-// packet decides about one packet to port 53.
-func (g *dnsGate) packet(nfq *nfqueue.Nfqueue, held *holdings, a nfqueue.Attribute) {
-	now := time.Now()
-	if a.PacketID == nil {
-		return
-	}
-	var drop bool
-	var delay time.Duration
-	if a.Payload != nil {
-		drop, delay = g.decide(*a.Payload)
-	}
-	switch {
-	case drop:
-		_ = nfq.SetVerdict(*a.PacketID, nfqueue.NfDrop)
-	case delay > 0:
-		held.hold(*a.PacketID, now.Add(delay))
-	default:
-		_ = nfq.SetVerdict(*a.PacketID, nfqueue.NfAccept)
-	}
 }
 
 // decide asks the rules in the order of injection; the first that ends a query has it.
@@ -237,10 +174,7 @@ func (g *dnsGate) shut() error {
 	if g.nfq != nil {
 		// Packets on their way to us pass; the kernel drops what is queued when a hook goes.
 		time.Sleep(5 * time.Millisecond)
-		g.held.close()
-		g.cancel()
-		_ = g.nfq.Close()
-		g.nfq = nil
+		g.tap.close()
 	}
 	if g.chain != nil {
 		conn.DelChain(g.chain)
