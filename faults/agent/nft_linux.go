@@ -10,13 +10,12 @@ import (
 	"github.com/google/nftables/xt"
 	"github.com/mdlayher/netlink"
 	"golang.org/x/sys/unix"
+
+	"faultlab/faults/agent/nft"
 )
 
 const (
 	tableName = "faultlab"
-	// ownerFlag is NFT_TABLE_F_OWNER (Linux 5.12): the table belongs to the
-	// socket that made it and goes when the socket does, however its process ends.
-	ownerFlag = 2
 	// queuePriority puts our chains before connection tracking (-200) and raw
 	// (-300): a packet that waits has no tracked connection yet that could clash.
 	queuePriority = -310
@@ -42,7 +41,7 @@ func openRules(fd int) (*rules, error) {
 		return nil, fmt.Errorf("open nftables socket: %w", err)
 	}
 	r := &rules{conn: conn, table: &nftables.Table{Name: tableName, Family: nftables.TableFamilyINet}}
-	err = newTable(raw, ownerFlag)
+	err = nft.NewTable(raw, tableName, nft.Owner, 0)
 	switch {
 	case err == nil:
 		r.owned = true
@@ -53,10 +52,10 @@ func openRules(fd int) (*rules, error) {
 		// Either there is a table nobody owns, or the kernel knows no owners.
 		conn.DelTable(r.table)
 		_ = conn.Flush()
-		if err = newTable(raw, ownerFlag); err == nil {
+		if err = nft.NewTable(raw, tableName, nft.Owner, 0); err == nil {
 			r.owned = true
 		} else {
-			err = newTable(raw, 0)
+			err = nft.NewTable(raw, tableName, 0, 0)
 		}
 	}
 	if err != nil {
@@ -64,33 +63,6 @@ func openRules(fd int) (*rules, error) {
 		return nil, fmt.Errorf("make nftables table: %w", err)
 	}
 	return r, nil
-}
-
-// newTable sends the batch itself, because nftables.Conn cannot set the flag.
-func newTable(c *netlink.Conn, flags byte) error {
-	attrs, err := netlink.MarshalAttributes([]netlink.Attribute{
-		{Type: unix.NFTA_TABLE_NAME, Data: append([]byte(tableName), 0)},
-		{Type: unix.NFTA_TABLE_FLAGS, Data: []byte{0, 0, 0, flags}},
-	})
-	if err != nil {
-		return err
-	}
-	message := func(typ uint16, flags netlink.HeaderFlags, family, subsys byte, data []byte) netlink.Message {
-		return netlink.Message{
-			Header: netlink.Header{Type: netlink.HeaderType(typ), Flags: netlink.Request | flags},
-			Data:   append([]byte{family, unix.NFNETLINK_V0, 0, subsys}, data...), // nfgenmsg
-		}
-	}
-	_, err = c.SendMessages([]netlink.Message{
-		message(unix.NFNL_MSG_BATCH_BEGIN, 0, 0, unix.NFNL_SUBSYS_NFTABLES, nil),
-		message(unix.NFNL_SUBSYS_NFTABLES<<8|unix.NFT_MSG_NEWTABLE, netlink.Acknowledge|netlink.Create, unix.NFPROTO_INET, 0, attrs),
-		message(unix.NFNL_MSG_BATCH_END, 0, 0, unix.NFNL_SUBSYS_NFTABLES, nil),
-	})
-	if err != nil {
-		return err
-	}
-	_, err = c.Receive() // the acknowledgement, or the error it carries
-	return err
 }
 
 // hook makes the two chains, which see every packet but do nothing yet.

@@ -12,11 +12,10 @@ import (
 	"golang.org/x/sys/unix"
 
 	"faultlab/faults/agent/carrier"
+	"faultlab/faults/agent/nft"
 )
 
 const (
-	// ownerFlag is NFT_TABLE_F_OWNER (Linux 5.12): the table goes with the socket that made it.
-	ownerFlag = 2
 	// ownMark is on the proxy's own connections to the server, which the rule lets pass.
 	ownMark = 0xfa17ab1e
 	// priority is that of mangle, where redirections to local sockets have their place.
@@ -32,7 +31,7 @@ func steer(port uint16, listeners []netip.AddrPort) (*nftables.Conn, error) {
 		return nil, fmt.Errorf("open nftables socket: %w", err)
 	}
 	table := &nftables.Table{Name: fmt.Sprintf("faultlab-port-%d", port), Family: nftables.TableFamilyINet}
-	if err := newTable(raw, table.Name); err != nil {
+	if err := nft.NewTable(raw, table.Name, nft.Owner, netlink.Excl); err != nil {
 		conn.CloseLasting()
 		if errors.Is(err, unix.EPERM) || errors.Is(err, unix.EEXIST) {
 			return nil, carrier.Errorf(carrier.Refused, "another agent holds port %d of this target", port)
@@ -79,31 +78,4 @@ func steering(port uint16, to netip.AddrPort) []expr.Any {
 		&expr.Immediate{Register: 2, Data: binary.BigEndian.AppendUint16(nil, to.Port())},
 		&expr.TProxy{Family: family, TableFamily: unix.NFPROTO_INET, RegAddr: 1, RegPort: 2},
 	}
-}
-
-// newTable sends the batch itself, because nftables.Conn cannot set the flag.
-func newTable(c *netlink.Conn, name string) error {
-	attrs, err := netlink.MarshalAttributes([]netlink.Attribute{
-		{Type: unix.NFTA_TABLE_NAME, Data: append([]byte(name), 0)},
-		{Type: unix.NFTA_TABLE_FLAGS, Data: []byte{0, 0, 0, ownerFlag}},
-	})
-	if err != nil {
-		return err
-	}
-	message := func(typ uint16, flags netlink.HeaderFlags, family, subsys byte, data []byte) netlink.Message {
-		return netlink.Message{
-			Header: netlink.Header{Type: netlink.HeaderType(typ), Flags: netlink.Request | flags},
-			Data:   append([]byte{family, unix.NFNETLINK_V0, 0, subsys}, data...), // nfgenmsg
-		}
-	}
-	_, err = c.SendMessages([]netlink.Message{
-		message(unix.NFNL_MSG_BATCH_BEGIN, 0, 0, unix.NFNL_SUBSYS_NFTABLES, nil),
-		message(unix.NFNL_SUBSYS_NFTABLES<<8|unix.NFT_MSG_NEWTABLE, netlink.Acknowledge|netlink.Create|netlink.Excl, unix.NFPROTO_INET, 0, attrs),
-		message(unix.NFNL_MSG_BATCH_END, 0, 0, unix.NFNL_SUBSYS_NFTABLES, nil),
-	})
-	if err != nil {
-		return err
-	}
-	_, err = c.Receive() // the acknowledgement, or the error it carries
-	return err
 }
