@@ -19,7 +19,8 @@ func TestDecode(t *testing.T) {
 	}{
 		{"delay", "latency", `{"delay":"50ms"}`, Latency{Delay: 50 * time.Millisecond}, ""},
 		{"all of latency", "latency", `{"delay":"80ms","jitter":"5ms","direction":"both","rtt":true,"peer":{"addresses":["10.0.0.0/24"],"port":5432,"protocol":"tcp"}}`,
-			Latency{80 * time.Millisecond, 5 * time.Millisecond, Both, true, Peer{Addresses: []string{"10.0.0.0/24"}, Port: 5432, Protocol: "tcp"}}, ""},
+			Latency{Delay: 80 * time.Millisecond, Jitter: 5 * time.Millisecond, Direction: Both, RTT: true,
+				Peer: Peer{Addresses: []string{"10.0.0.0/24"}, Port: 5432, Protocol: "tcp"}}, ""},
 		{"loss", "loss", `{"percent":12.5,"direction":"in","seed":7}`, PacketLoss{Percent: 12.5, Direction: In, Seed: 7}, ""},
 		{"ipv6 peer", "loss", `{"percent":1,"peer":{"addresses":["fd00::1","fd00:1::/64"]}}`,
 			PacketLoss{Percent: 1, Peer: Peer{Addresses: []string{"fd00::1", "fd00:1::/64"}}}, ""},
@@ -105,8 +106,9 @@ func TestDirection(t *testing.T) {
 func TestTableMatchesStructs(t *testing.T) {
 	peer := Peer{[]string{"10.0.0.1"}, 1, "tcp", []string{"db.shop.internal"}}
 	full := slices.Concat([]Fault{
-		Latency{time.Second, time.Second, Both, true, peer},
-		PacketLoss{1, 0, true, Both, peer, 1}, PacketLoss{1, 2, false, Both, peer, 1},
+		Latency{Delay: time.Second, Jitter: time.Second, Direction: Both, RTT: true, Peer: peer},
+		PacketLoss{Percent: 1, Exact: true, Direction: Both, Peer: peer, Seed: 1},
+		PacketLoss{Percent: 1, Burst: 2, Direction: Both, Peer: peer, Seed: 1},
 	}, fullCut, fullDNS, fullProcess, fullDisk, fullDatabase, fullDependency)
 	for _, k := range Kinds() {
 		of := slices.DeleteFunc(slices.Clone(full), func(f Fault) bool { return f.Kind() != k.Kind })

@@ -68,7 +68,9 @@ type latencyJSON struct {
 
 // MarshalJSON writes durations as strings such as "50ms".
 func (l Latency) MarshalJSON() ([]byte, error) {
-	return json.Marshal(latencyJSON{duration(l.Delay), duration(l.Jitter), l.Direction, l.RTT, l.Peer})
+	return json.Marshal(latencyJSON{
+		Delay: duration(l.Delay), Jitter: duration(l.Jitter), Direction: l.Direction, RTT: l.RTT, Peer: l.Peer,
+	})
 }
 
 // UnmarshalJSON reads durations as strings such as "50ms"; unknown keys are errors.
@@ -77,6 +79,8 @@ func (l *Latency) UnmarshalJSON(b []byte) error {
 	if err := strict(b, &w); err != nil {
 		return err
 	}
-	*l = Latency{time.Duration(w.Delay), time.Duration(w.Jitter), w.Direction, w.RTT, w.Peer}
+	*l = Latency{
+		Delay: time.Duration(w.Delay), Jitter: time.Duration(w.Jitter), Direction: w.Direction, RTT: w.RTT, Peer: w.Peer,
+	}
 	return nil
 }
