@@ -11,9 +11,10 @@ import (
 )
 
 const (
-	netemRemedy = "load the kernel modules sch_netem, sch_prio and cls_u32 (Debian: in linux-image; `modprobe sch_netem`)"
-	queueRemedy = "load the kernel modules nfnetlink_queue and xt_NFQUEUE or nft_queue (`modprobe nfnetlink_queue`)"
-	ownerRemedy = "use Linux 5.12 or later; until then `faultlab` sweeps the inert rules of a killed agent"
+	netemRemedy   = "load the kernel modules sch_netem, sch_prio and cls_u32 (Debian: in linux-image; `modprobe sch_netem`)"
+	netemInRemedy = "load the kernel modules ifb (with `numifbs=0`, or it makes two idle devices), sch_ingress and act_mirred; until then packets that arrive go through the queue"
+	queueRemedy   = "load the kernel modules nfnetlink_queue and xt_NFQUEUE or nft_queue (`modprobe nfnetlink_queue`)"
+	ownerRemedy   = "use Linux 5.12 or later; until then `faultlab` sweeps the inert rules of a killed agent"
 )
 
 // probeKernel tries each back-end for real in an empty namespace.
@@ -25,10 +26,10 @@ func probeKernel() Capabilities {
 		if os.Geteuid() != 0 {
 			why.Detail = "not root: " + why.Detail
 		}
-		return Capabilities{Netem: why, NFQueue: why, OwnerTables: why}
+		return Capabilities{Netem: why, NetemIn: why, NFQueue: why, OwnerTables: why}
 	}
 	defer ns.Close()
-	c.Netem = probeNetem(ns)
+	c.Netem, c.NetemIn = probeNetem(ns)
 	c.NFQueue, c.OwnerTables = probeQueue(ns)
 	for _, list := range abilities {
 		c.Others = append(c.Others, list()...)
@@ -36,10 +37,12 @@ func probeKernel() Capabilities {
 	return c
 }
 
-// probeNetem puts a small tree on the namespace's loopback.
-func probeNetem(ns netns.NsHandle) Capability {
-	no := func(format string, args ...any) Capability {
-		return Capability{Detail: fmt.Sprintf(format, args...), Remedy: netemRemedy}
+// probeNetem puts a small tree on the namespace's loopback, and sends through another
+// what arrives there.
+func probeNetem(ns netns.NsHandle) (out, in Capability) {
+	no := func(format string, args ...any) (out, in Capability) {
+		c := Capability{Detail: fmt.Sprintf(format, args...), Remedy: netemRemedy}
+		return c, c
 	}
 	h, err := netlink.NewHandleAt(ns, unix.NETLINK_ROUTE)
 	if err != nil {
@@ -62,10 +65,18 @@ func probeNetem(ns netns.NsHandle) Capability {
 	if err := h.QdiscAdd(prio); err != nil {
 		return no("sch_prio missing: %v", err)
 	}
-	if err := h.FilterAdd(selector{}.filter(index, 2, 1, unix.ETH_P_IP)); err != nil {
+	if err := h.FilterAdd(selector{}.filter(index, 2, dirOut, 1, unix.ETH_P_IP)); err != nil {
 		return no("cls_u32 missing: %v", err)
 	}
-	return Capability{OK: true, Detail: "sch_netem, sch_prio and cls_u32 work"}
+	out = Capability{OK: true, Detail: "sch_netem, sch_prio and cls_u32 work"}
+	ifb, err := addArrivals(h, lo)
+	if err != nil {
+		return out, Capability{Detail: "ifb missing: " + err.Error(), Remedy: netemInRemedy}
+	}
+	if err := redirect(h, index, ifb); err != nil {
+		return out, Capability{Detail: "sch_ingress or act_mirred missing: " + err.Error(), Remedy: netemInRemedy}
+	}
+	return out, Capability{OK: true, Detail: "ifb, sch_ingress and act_mirred work"}
 }
 
 // probeQueue makes the table, a rule and the queue.

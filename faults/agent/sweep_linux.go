@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strconv"
+	"strings"
 
 	"faultlab/faults/agent/carrier"
 	"faultlab/faults/agent/database"
@@ -70,6 +72,15 @@ func clearTrees(h *netlink.Handle) (removed []string, err error) {
 		return nil, err
 	}
 	for _, l := range list {
+		if isArrivals(l) {
+			// With what leads to it; that interface may have gone.
+			index, _ := strconv.Atoi(strings.TrimPrefix(l.Attrs().Name, arrivalsName))
+			if _, err := clearArrivals(h, index); err != nil {
+				return removed, err
+			}
+			removed = append(removed, l.Attrs().Name)
+			continue
+		}
 		q, err := rootOf(h, l)
 		if err != nil {
 			return removed, err
