@@ -9,7 +9,7 @@ import "fmt"
 // so Delay is the mean and Jitter the standard deviation of what is not cut. The cut
 // lifts the mean: by 8 percent at most for Normal, where Jitter is as large as Delay,
 // and by less than 0.1 percent from Jitter = Delay/3 down; Pareto and Uniform are
-// never cut.
+// never cut. (What a probe reports as measured is the median.)
 //
 // X of the last three is drawn from 4096 equally likely values, which the formula
 // below gives at the middle of each 4096th. None lies further from the mean than 4

@@ -124,10 +124,7 @@ func arrivalsFilter(index, family int) *netlink.U32 {
 // has put more there. An empty qdisc is ours if there is an IFB of ours for it.
 func endRedirect(h *netlink.Handle, index int, ifb bool) (ended bool, err error) {
 	q, err := ingressOf(h, index)
-	if err != nil || q == nil {
-		if errors.Is(err, unix.ENODEV) {
-			err = nil // the interface has gone, and all of this with it
-		}
+	if err != nil || q == nil || q.Type() != "ingress" {
 		return false, err
 	}
 	list, err := h.FilterList(&netlink.Dummy{LinkAttrs: netlink.LinkAttrs{Index: index}}, ingressHandle)
@@ -154,7 +151,7 @@ func endRedirect(h *netlink.Handle, index int, ifb bool) (ended bool, err error)
 		}
 		ended = true
 	}
-	if q.Type() != "ingress" || others || !ended && !ifb {
+	if others || !ended && !ifb {
 		return ended, nil
 	}
 	if err := h.QdiscDel(q); err != nil {

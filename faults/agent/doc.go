@@ -14,9 +14,11 @@
 // A fault on packets is carried by the first of these that the kernel has and
 // that can do what the fault asks:
 //
-//   - netem: the kernel's own emulator, for what the target sends. It cannot
-//     repeat a sequence and loses packets one by one, so a fault with a seed,
-//     with bursts or of an exact count is not given to it.
+//   - netem: the kernel's own emulator. A queueing discipline sees only what a device
+//     sends, so what arrives at the target is redirected to an IFB, one for each
+//     interface, that gives it back through a netem of its own. netem cannot repeat a
+//     sequence, count losses exactly or follow two patterns of bursts for one peer;
+//     what asks for that goes to the queue, and so do arrivals where IFBs are missing.
 //   - queue: an nftables rule hands matching packets to the agent (NFQUEUE with
 //     the bypass flag), which delays or drops them.
 //
@@ -37,9 +39,10 @@
 // and reverted only after a probe saw it gone. When the input of the agent
 // ends, everything is reverted. When the agent is killed, the kernel removes
 // the rules of the queue by itself, because their table belongs to a socket of
-// the agent; netem's trees are removed by the keeper, and if that was killed
-// as well by the next agent or a sweep. Every fault ends after its time to live. Loopback is never touched, and neither is
-// anything of others: a foreign queueing discipline is a refusal.
+// the agent; netem's trees and IFBs are removed by the keeper, and if that was killed
+// as well by the next agent or a sweep. Every fault ends after its time to live.
+// Loopback is never touched, and neither is anything of others: a foreign queueing
+// discipline is a refusal, and so is one where packets arrive (ingress, clsact).
 //
 // # Adding a fault
 //

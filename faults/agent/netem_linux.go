@@ -30,8 +30,10 @@ type netem struct {
 	trees []*tree
 	total map[string]Packets
 
-	keep    func() (release func(), err error) // has the trees removed if this agent dies
-	release func()                             // nil: not kept
+	// bare are interfaces whose transmit queue has the length 0; see [bareLinks].
+	bare    []int
+	keep    func(bare []int) (release func(), err error) // has the trees removed if this agent dies
+	release func()                                       // nil: not kept
 }
 
 // tree is the qdisc tree for one direction of one interface.
@@ -88,7 +90,8 @@ func (n *netem) grow(dir int) error {
 		return fmt.Errorf("list interfaces: %w", err)
 	}
 	if n.release == nil {
-		if n.release, err = n.keep(); err != nil {
+		n.bare = bareLinks(list)
+		if n.release, err = n.keep(n.bare); err != nil {
 			return err
 		}
 	}

@@ -77,10 +77,30 @@ func (n *netem) fell(dir int) error {
 		}
 	}
 	if n.trees = left; len(left) == 0 && n.release != nil {
+		shorten(n.links, n.bare)
 		n.release()
 		n.release = nil
 	}
 	return errors.Join(errs...)
+}
+
+// bareLinks are the interfaces whose transmit queue has the length 0, as those of
+// containers often have. The kernel makes it 1000 when a qdisc is put on one.
+func bareLinks(list []netlink.Link) (out []int) {
+	for _, l := range list {
+		if l.Attrs().TxQLen == 0 {
+			out = append(out, l.Attrs().Index)
+		}
+	}
+	return out
+}
+
+// shorten gives interfaces their length 0 again. That is seen and not felt: without a
+// qdisc nothing waits there.
+func shorten(h *netlink.Handle, links []int) {
+	for _, index := range links {
+		_ = h.LinkSetTxQLen(&netlink.Dummy{LinkAttrs: netlink.LinkAttrs{Index: index}}, 0) // it may have gone
+	}
 }
 
 // close removes the trees of both directions.
