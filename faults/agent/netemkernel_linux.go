@@ -33,7 +33,9 @@ func leafQdisc(index, band int, a action) *netlink.Netem {
 	})
 }
 
-// leafRequest asks for the netem of a band with what the library does not know.
+// leafRequest asks for the netem of a band. The library knows neither distributions nor
+// patterns of losses, and leaves out what is zero; the kernel then keeps what a netem
+// that is changed in place had before.
 func leafRequest(index, band int, a action) *nl.NetlinkRequest {
 	q := leafQdisc(index, band, a)
 	req := nl.NewNetlinkRequest(unix.RTM_NEWQDISC, unix.NLM_F_CREATE|unix.NLM_F_REPLACE|unix.NLM_F_ACK)
@@ -41,6 +43,11 @@ func leafRequest(index, band int, a action) *nl.NetlinkRequest {
 	req.AddData(nl.NewRtAttr(nl.TCA_KIND, nl.ZeroTerminated(q.Type())))
 	opt := nl.TcNetemQopt{Latency: q.Latency, Limit: q.Limit, Loss: q.Loss, Gap: q.Gap, Duplicate: q.Duplicate, Jitter: q.Jitter}
 	options := nl.NewRtAttr(nl.TCA_OPTIONS, opt.Serialize())
+	options.AddRtAttr(nl.TCA_NETEM_CORR, (&nl.TcNetemCorr{DelayCorr: q.DelayCorr, LossCorr: q.LossCorr, DupCorr: q.DuplicateCorr}).Serialize())
+	options.AddRtAttr(nl.TCA_NETEM_REORDER, (&nl.TcNetemReorder{Probability: q.ReorderProb, Correlation: q.ReorderCorr}).Serialize())
+	options.AddRtAttr(nl.TCA_NETEM_CORRUPT, (&nl.TcNetemCorrupt{Probability: q.CorruptProb, Correlation: q.CorruptCorr}).Serialize())
+	options.AddRtAttr(nl.TCA_NETEM_RATE, (&nl.TcNetemRate{Rate: uint32(min(q.Rate64, math.MaxUint32))}).Serialize())
+	options.AddRtAttr(nl.TCA_NETEM_RATE64, nl.Uint64Attr(q.Rate64))
 	if a.table != nil {
 		var table []byte
 		for _, v := range a.table.netem(a.delay, a.jitter) {
