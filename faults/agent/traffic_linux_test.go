@@ -139,6 +139,10 @@ func (l *testLab) datagramsWithin(n int, addr string, wait time.Duration) []bool
 		return err
 	}))
 	defer out.Close()
+	raw, err := out.(syscall.Conn).SyscallConn()
+	must(l.t, err)
+	// What waits is still the sender's; its buffer must not make it wait as well.
+	must(l.t, raw.Control(func(fd uintptr) { _ = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_SNDBUFFORCE, 64<<20) }))
 	got := make([]bool, n)
 	done := make(chan struct{})
 	go func() {
