@@ -91,7 +91,7 @@ func addArrivals(h *netlink.Handle, l netlink.Link) (int, error) {
 	// It speaks to nobody and needs no address; a kernel without IPv6 gives none anyway.
 	_ = h.LinkSetIP6AddrGenMode(ifb, nl.IN6_ADDR_GEN_MODE_NONE)
 	if err := h.LinkSetUp(ifb); err != nil {
-		return 0, fmt.Errorf("set IFB for %s up: %w", l.Attrs().Name, err)
+		return 0, errors.Join(fmt.Errorf("set IFB for %s up: %w", l.Attrs().Name, err), h.LinkDel(ifb))
 	}
 	return ifb.Index, nil
 }

@@ -117,12 +117,12 @@ func (n *netem) plant(t *tree, l netlink.Link) (err error) {
 	if err := free(n.links, l); err != nil {
 		return err
 	}
-	n.trees = append(n.trees, t)
 	if t.dir == dirIn {
 		if t.index, err = addArrivals(n.links, l); err != nil {
 			return err
 		}
 	}
+	n.trees = append(n.trees, t)
 	if err := n.links.QdiscAdd(rootQdisc(t.index)); err != nil {
 		return fmt.Errorf("add prio qdisc to %s: %w", l.Attrs().Name, err)
 	}
