@@ -243,9 +243,6 @@ func combined(effects []effect, s selector) (action, error) {
 		return a, nil
 	}
 	a.delay, a.jitter = a.table.shift(a.delay).scale()
-	if a.jitter == 0 {
-		a.table = nil // less than a microsecond
-	}
 	if a.jitter > maxDeviation {
 		return action{}, errorf(NotSupported, "delays deviate from their mean by more than %.1fs, the most that netem knows", furthest*maxDeviation.Seconds())
 	}
