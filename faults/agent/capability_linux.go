@@ -10,9 +10,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// ifbModule is there when the kernel's module ifb is loaded or built in.
+const ifbModule = "/sys/module/ifb"
+
 const (
 	netemRemedy   = "load the kernel modules sch_netem, sch_prio and cls_u32 (Debian: in linux-image; `modprobe sch_netem`)"
-	netemInRemedy = "load the kernel modules ifb (with `numifbs=0`, or it makes two idle devices), sch_ingress and act_mirred; until then packets that arrive go through the queue"
+	netemInRemedy = "load the kernel modules ifb (with `numifbs=0`, or it makes two idle devices), sch_ingress and act_mirred"
 	queueRemedy   = "load the kernel modules nfnetlink_queue and xt_NFQUEUE or nft_queue (`modprobe nfnetlink_queue`)"
 	ownerRemedy   = "use Linux 5.12 or later; until then `faultlab` sweeps the inert rules of a killed agent"
 )
@@ -29,8 +32,8 @@ func probeKernel() Capabilities {
 		return Capabilities{Netem: why, NetemIn: why, NFQueue: why, OwnerTables: why}
 	}
 	defer ns.Close()
-	c.Netem, c.NetemIn = probeNetem(ns)
 	c.NFQueue, c.OwnerTables = probeQueue(ns)
+	c.Netem, c.NetemIn = probeNetem(ns, c.NFQueue.OK)
 	for _, list := range abilities {
 		c.Others = append(c.Others, list()...)
 	}
@@ -38,8 +41,9 @@ func probeKernel() Capabilities {
 }
 
 // probeNetem puts a small tree on the namespace's loopback, and sends through another
-// what arrives there.
-func probeNetem(ns netns.NsHandle) (out, in Capability) {
+// what arrives there. Trying an IFB loads its module, which makes two idle devices in the
+// host's network: that is not done where the queue can do the same.
+func probeNetem(ns netns.NsHandle, queue bool) (out, in Capability) {
 	no := func(format string, args ...any) (out, in Capability) {
 		c := Capability{Detail: fmt.Sprintf(format, args...), Remedy: netemRemedy}
 		return c, c
@@ -69,6 +73,9 @@ func probeNetem(ns netns.NsHandle) (out, in Capability) {
 		return no("cls_u32 missing: %v", err)
 	}
 	out = Capability{OK: true, Detail: "sch_netem, sch_prio and cls_u32 work"}
+	if _, err := os.Stat(ifbModule); err != nil && queue {
+		return out, Capability{Detail: "ifb is not loaded; packets that arrive go through the queue", Remedy: netemInRemedy}
+	}
 	ifb, err := addArrivals(h, lo)
 	if err != nil {
 		return out, Capability{Detail: "ifb missing: " + err.Error(), Remedy: netemInRemedy}

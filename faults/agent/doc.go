@@ -18,7 +18,8 @@
 //     sends, so what arrives at the target is redirected to an IFB, one for each
 //     interface, that gives it back through a netem of its own. netem cannot repeat a
 //     sequence, count losses exactly or follow two patterns of bursts for one peer;
-//     what asks for that goes to the queue, and so do arrivals where IFBs are missing.
+//     what asks for that goes to the queue, and so do arrivals where IFBs are missing or
+//     their module is not loaded: loading it makes devices in the host's network.
 //   - queue: an nftables rule hands matching packets to the agent (NFQUEUE with
 //     the bypass flag), which delays or drops them.
 //
