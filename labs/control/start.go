@@ -167,7 +167,7 @@ func (c *Control) fillWorkspace(ctx context.Context) error {
 }
 
 // services is how many containers compose.yaml brings up, for progress.
-const services = 10
+const services = 11
 
 // composeUp runs what a trainee can run, and reports how many containers are up.
 func (c *Control) composeUp(ctx context.Context, say func(Progress)) error {

@@ -63,6 +63,14 @@ func Releases() []Release {
 			StopSignal: "SIGINT",
 		},
 		Release{
+			Service:    "redis",
+			Tag:        "8",
+			Entrypoint: []string{"redis-server", "/etc/redis/redis.conf"},
+			User:       "redis",
+			Workdir:    "/tmp",
+			StopSignal: "SIGTERM",
+		},
+		Release{
 			Service:    "dns",
 			Tag:        "2.91",
 			Entrypoint: []string{"dnsmasq", "-k", "--conf-file=/etc/dnsmasq/dnsmasq.conf"},

@@ -62,7 +62,7 @@ func lately() []Past {
 						"- Added: configuration key memo.max_entries\n" +
 						"- Fixed: limit is checked before the query runs\n\n" +
 						"## 2.13.1\n"},
-				{"config/catalog.yaml", "  max_entries: 32\n  ttl: 15s\n", "  max_entries: 32\n  ttl: 15s\n\n" +
+				{"config/catalog.yaml", "  ttl: 15s\n  timeout: 50ms        # of a lookup, connecting included\n  pool: 8\n", "  ttl: 15s\n  timeout: 50ms        # of a lookup, connecting included\n  pool: 8\n\n" +
 					"# From 2.14.0 on. 0: no limit.\nmemo:\n  max_entries: 0\n\n" +
 					"# From 2.15.0 on. 0: no limit.\nsuggest:\n  max_entries: 0\n"},
 			}}},
