@@ -107,7 +107,7 @@ func TestTableMatchesStructs(t *testing.T) {
 	full := slices.Concat([]Fault{
 		Latency{time.Second, time.Second, Both, true, peer},
 		PacketLoss{1, 0, true, Both, peer, 1}, PacketLoss{1, 2, false, Both, peer, 1},
-	}, fullCut, fullDNS, fullProcess, fullDisk, fullDatabase, fullDependency)
+	}, fullPackets, fullCut, fullDNS, fullProcess, fullDisk, fullDatabase, fullDependency)
 	for _, k := range Kinds() {
 		of := slices.DeleteFunc(slices.Clone(full), func(f Fault) bool { return f.Kind() != k.Kind })
 		if len(of) == 0 {
