@@ -111,7 +111,7 @@ func TestTableMatchesStructs(t *testing.T) {
 		Latency{Delay: time.Second, Jitter: time.Second, Distribution: Pareto, Direction: Both, RTT: true, Peer: peer},
 		PacketLoss{Percent: 1, Exact: true, Direction: Both, Peer: peer, Seed: 1},
 		PacketLoss{Percent: 1, Burst: 2, Direction: Both, Peer: peer, Seed: 1},
-	}, fullCut, fullDNS, fullProcess, fullDisk, fullDatabase, fullDependency)
+	}, fullPackets, fullCut, fullDNS, fullProcess, fullDisk, fullDatabase, fullDependency)
 	for _, k := range Kinds() {
 		of := slices.DeleteFunc(slices.Clone(full), func(f Fault) bool { return f.Kind() != k.Kind })
 		if len(of) == 0 {

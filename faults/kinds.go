@@ -37,7 +37,7 @@ type KindInfo struct {
 func (k KindInfo) Example(param string) string { return k.example[param] }
 
 // kinds is the one table of what can be broken, family by family.
-var kinds = slices.Concat(networkKinds, cutKinds, dnsKinds, processKinds, diskKinds, databaseKinds, dependencyKinds)
+var kinds = slices.Concat(networkKinds, packetKinds, cutKinds, dnsKinds, processKinds, diskKinds, databaseKinds, dependencyKinds)
 
 // Kinds gives the reference facts of every kind of fault, in a fixed order.
 func Kinds() []KindInfo { return slices.Clone(kinds) }

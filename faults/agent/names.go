@@ -57,6 +57,14 @@ func peerOf(f faults.Fault) faults.Peer {
 		return f.Peer
 	case faults.PacketLoss:
 		return f.Peer
+	case faults.Rate:
+		return f.Peer
+	case faults.Duplicate:
+		return f.Peer
+	case faults.Corrupt:
+		return f.Peer
+	case faults.Reorder:
+		return f.Peer
 	case faults.BlackHole:
 		return f.Peer
 	case faults.Reject:
