@@ -3,7 +3,8 @@ package faults
 import "fmt"
 
 // Corrupt flips one bit, chosen at random, in a share of the packets. Checksums stay
-// as they were, as on a wire that damages what it carries.
+// as they were, as on a wire that damages what it carries. netem may hit the headers of
+// Ethernet and IP too; the queue hits what is behind them.
 //
 // What a trainee sees: whoever receives a damaged packet drops it, because its checksum
 // is wrong, so that it looks like loss: stalls of one retransmission timeout, p99 in

@@ -1,6 +1,7 @@
 package faults
 
-// Duplicate sends a share of the packets twice.
+// Duplicate sends a share of the packets twice. The queue leaves those alone that are
+// sent to many at once.
 //
 // What a trainee sees: TCP takes the second copy for what it is, so that throughput
 // falls a little and nothing else shows but counters (TCPDSACKRecv of nstat -az, "DUP!"

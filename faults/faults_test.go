@@ -168,6 +168,8 @@ func keysOf(t *testing.T, b []byte) []string {
 func FuzzDecode(f *testing.F) {
 	f.Add("latency", []byte(`{"delay":"50ms","jitter":"1ms","peer":{"addresses":["10.0.0.0/8"]}}`))
 	f.Add("loss", []byte(`{"percent":1e309}`))
+	f.Add("rate", []byte(`{"bits_per_second":1e6,"queue":"1s"}`))
+	f.Add("reorder", []byte(`{"percent":25,"delay":"1ms","gap":3}`))
 	f.Add("loss", []byte(`{"percent":1,"peer":{"addresses":["::ffff:10.0.0.1"]}}`))
 	f.Fuzz(func(t *testing.T, kind string, params []byte) {
 		v, err := Decode(kind, params)

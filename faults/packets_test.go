@@ -43,6 +43,8 @@ func TestDecodePackets(t *testing.T) {
 		{"reorder", `{"percent":25,"delay":"11s"}`, "want above 0, up to 10s"},
 		{"reorder", `{"percent":25,"delay":"1ms","gap":101}`, "gap is 101; want 1 to 100, or 0 for 1"},
 		{"reorder", `{"percent":25,"delay":"1ms","gap":-1}`, "want 1 to 100"},
+		{"reorder", `{"percent":100,"delay":"1ms"}`, "all would go at once"},
+		{"reorder", `{"percent":100,"delay":"1ms","gap":2}`, ""},
 		{"reorder", `{"percent":0,"delay":"1ms"}`, "want above 0, up to 100"},
 	} {
 		_, err := Decode(tt.kind, []byte(tt.params))

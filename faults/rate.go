@@ -22,7 +22,9 @@ const (
 // climbs to the length of the queue, and then packets are lost. The usual wrong
 // diagnosis is a slow disk or a slow server, because pings of an idle link look well.
 type Rate struct {
-	// BitsPerSecond the link carries each way, headers of IP included; 8000 to 10000000000.
+	// BitsPerSecond the link carries each way, headers of IP included (netem counts those
+	// of Ethernet as well); 8000 to 10000000000. One that the path to the probe does not
+	// exceed is refused, because nobody would feel it.
 	BitsPerSecond int64
 	// Queue is the longest a packet waits for its turn; one that would wait longer is
 	// dropped. 1ms to 10s; 0 means 100ms.

@@ -46,6 +46,9 @@ func (r Reorder) Validate() error {
 	if r.Gap < 0 || r.Gap > maxGap {
 		return fmt.Errorf("gap is %d; want 1 to %d, or 0 for 1", r.Gap, maxGap)
 	}
+	if r.Percent == 100 && r.Gap <= 1 {
+		return fmt.Errorf("percent is 100 with gap %d; want less, or a gap from 2: all would go at once", r.Gap)
+	}
 	return validShare(r.Percent, r.Direction, r.Peer)
 }
 
