@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"time"
 
 	"github.com/vishvananda/netlink"
 	"github.com/vishvananda/netns"
@@ -73,6 +74,7 @@ func probeNetem(ns netns.NsHandle, queue bool) (out, in Capability) {
 		return no("cls_u32 missing: %v", err)
 	}
 	out = Capability{OK: true, Detail: "sch_netem, sch_prio and cls_u32 work"}
+	out.bucket = h.QdiscAdd(bucket(index, netlink.MakeHandle(rootMajor, 1), netlink.MakeHandle(limitMajor, 0), link{1 << 20, time.Second}, 1500)) == nil
 	if _, err := os.Stat(ifbModule); err != nil && queue {
 		return out, Capability{Detail: "ifb is not loaded; packets that arrive go through the queue", Remedy: netemInRemedy}
 	}

@@ -111,7 +111,7 @@ func (f *cutFault) series(ctx context.Context, routes []route) ([]int, error) {
 	for i, r := range routes {
 		wg.Go(func() {
 			o := r.expect(f.space.effects())
-			res, err := f.space.probe(ctx, probeRun{r.method, r.to, cutProbes, cutInterval, waitFor(r, o)})
+			res, err := f.space.probe(ctx, probeRun{method: r.method, to: r.to, count: cutProbes, interval: cutInterval, wait: waitFor(r, o)})
 			got[i], errs[i] = len(res.rtts), err
 		})
 	}

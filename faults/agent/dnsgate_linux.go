@@ -92,7 +92,7 @@ func (g *dnsGate) open() error {
 			}
 		}
 	}
-	if err := g.tap.open(g.rules.conn.NetNS, dnsQueue, dnsBytes, func(b []byte, _ uint8) (bool, time.Duration) { return g.decide(b) }); err != nil {
+	if err := g.tap.open(g.rules.conn.NetNS, dnsQueue, dnsBytes, func(b []byte, _ uint8) (v verdict) { v.drop, v.delay = g.decide(b); return v }); err != nil {
 		return err
 	}
 	conn, table := g.rules.conn, g.rules.table

@@ -20,8 +20,13 @@
 //     sequence, count losses exactly or follow two patterns of bursts for one peer;
 //     what asks for that goes to the queue, and so do arrivals where IFBs are missing or
 //     their module is not loaded: loading it makes devices in the host's network.
+//     Rates are limited by sch_tbf behind it, which counts the headers of Ethernet as well;
+//     what its bands cannot do together (one rate for several, copies beside other bands,
+//     an order beside a delay) goes to the queue too.
 //   - queue: an nftables rule hands matching packets to the agent (NFQUEUE with
-//     the bypass flag), which delays or drops them.
+//     the bypass flag), which delays, drops, damages and doubles them. A packet is
+//     damaged behind its IP header, by a verdict with other bytes; a copy is sent by a
+//     raw socket, marked so that the rules let it pass, and over loopback if it arrived.
 //
 // A fault that ends traffic (black-hole, reject, partition) is carried by rules of
 // nftables that drop or refuse in the kernel (nft), right behind the queue's. What the

@@ -17,6 +17,10 @@ type effect struct {
 	in    *action
 	seed  uint64 // 0: none asked for
 
+	tag    byte // of the trains that prove an order or a link; see [header]
+	kernel bool // netem carries it
+	bucket int  // bytes that netem lets go at once before it limits a rate
+
 	cut    cut           // how traffic is ended; empty: it is not
 	answer faults.Answer // of a refusal
 }
@@ -29,6 +33,10 @@ type action struct {
 	burst         float64             // mean run of losses; 0: single ones
 	exact         bool                // the share of every block of packets, to the packet
 	reset         striker             // nil: connections are left alone
+	twice         float64             // share sent twice, 0 to 1
+	damaged       float64             // share with a bit flipped, 0 to 1
+	order         ordering
+	link          link
 
 	// Of several effects that a band of netem carries together:
 	table   delays  // what the delay may be; nil: delay, jitter and shape say it
@@ -51,6 +59,7 @@ func effectOf(id string, f faults.Fault, seed uint64) (effect, error) {
 		a    action
 		dir  faults.Direction
 		peer faults.Peer
+		err  error
 	)
 	switch f := f.(type) {
 	case faults.Latency:
@@ -64,13 +73,18 @@ func effectOf(id string, f faults.Fault, seed uint64) (effect, error) {
 			seed = f.Seed
 		}
 	default:
-		return effect{}, errNotPackets
+		if dir, peer, err = a.disturb(f, &seed); err != nil {
+			return effect{}, err
+		}
 	}
 	pre, err := peer.Prefixes()
 	if err != nil {
 		return effect{}, err
 	}
 	e := effect{id: id, seed: seed, match: match{pre, uint16(peer.Port), peer.Protocol}}
+	if a.trained() {
+		e.tag = newTag()
+	}
 	if dir.Sends() {
 		e.out = &a
 	}
@@ -83,7 +97,7 @@ func effectOf(id string, f faults.Fault, seed uint64) (effect, error) {
 // random reports whether the effect draws random numbers.
 func (e effect) random() bool {
 	for _, a := range []*action{e.out, e.in} {
-		if a != nil && (a.jitter > 0 || a.loss > 0 && a.loss < 1) {
+		if a != nil && (a.jitter > 0 || a.loss > 0 && a.loss < 1 || a.draws()) {
 			return true
 		}
 	}

@@ -76,6 +76,7 @@ type Capability struct {
 	Remedy string `json:"remedy,omitempty"`
 
 	native bool // nfqueue: by nft's own expression, not by the xt target
+	bucket bool // netem: beside sch_tbf, which limits rates
 }
 
 // Capabilities says which back-ends work here.

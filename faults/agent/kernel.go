@@ -67,12 +67,26 @@ type probeRun struct {
 	count    int
 	interval time.Duration
 	wait     time.Duration // for the last answer
+	again    time.Duration // how long to wait for second answers; 0: they do not matter
+	train    byte          // tag of the only effect that the probes are for; 0: all
+	bytes    int           // of a train's probe, its headers apart
 }
 
 // probeResult is what came of it.
 type probeResult struct {
-	sent int
-	rtts []time.Duration // of those answered, in order of sending
+	sent    int
+	rtts    []time.Duration // of those answered, in order of sending
+	came    []arrival       // the first answers, in order of arrival
+	twice   int             // answered more than once
+	damaged int             // answers with a wrong checksum, which count as none
+}
+
+// arrival is an answer.
+type arrival struct {
+	probe int // its number
+	sent  time.Time
+	at    time.Time
+	bytes int // as the socket gives it
 }
 
 func (r probeResult) lost() int { return r.sent - len(r.rtts) }

@@ -73,7 +73,7 @@ func (k *linux) open(pid int) (space, error) {
 	switch {
 	case err == nil:
 		r.native = k.capabilities().NFQueue.native
-		s.queue = &queue{rules: r}
+		s.queue = &queue{rules: r, ns: ns}
 		s.cuts.queue = s.queue
 	case errors.Is(err, &Error{Code: Refused}), k.capabilities().NFQueue.OK:
 		s.links.Close()
@@ -108,7 +108,10 @@ func (s *linuxSpace) install(e effect) (string, error) {
 		return "", err
 	}
 	if backend == "netem" {
-		e.seed = 0
+		e.seed, e.kernel = 0, true
+		if k := e.link(); k.rate > 0 {
+			e.bucket = bucketBytes(k, usualMTU)
+		}
 		err = n.install(e)
 	} else {
 		if e.seed == 0 && e.random() {

@@ -29,6 +29,10 @@ func unfit(c Capabilities, e effect, beside []effect) *Error {
 		return no("", c.Netem)
 	case e.exact():
 		return no("netem cannot lose an exact count of packets", Capability{})
+	case e.link().rate > 0 && !c.Netem.bucket:
+		return no("rates are limited by sch_tbf with netem, which is missing", Capability{Remedy: "load the kernel module sch_tbf"})
+	case e.link().rate > 0 && e.out == nil && (e.match.proto == "tcp" || e.match.port != 0 && e.match.port != 53):
+		return no("what answers a SYN is too small to fill a link of netem's, so that its rate cannot be proved", Capability{Remedy: "leave the port and the protocol out of the peer, or limit what the target sends"})
 	case e.in != nil && !c.NetemIn.OK:
 		return no("", c.NetemIn)
 	}

@@ -108,7 +108,7 @@ func (n *netem) grow(dir int) error {
 	return nil
 }
 
-// plant puts a tree with an empty netem in band 0 on an interface, or behind it.
+// plant puts a tree with a plain band 0 on an interface, or behind it.
 func (n *netem) plant(t *tree, l netlink.Link) (err error) {
 	free := clearRoot
 	if t.dir == dirIn {
@@ -126,8 +126,8 @@ func (n *netem) plant(t *tree, l netlink.Link) (err error) {
 	if err := n.links.QdiscAdd(rootQdisc(t.index)); err != nil {
 		return fmt.Errorf("add prio qdisc to %s: %w", l.Attrs().Name, err)
 	}
-	if err := n.links.QdiscAdd(leafQdisc(t.index, 0, action{})); err != nil {
-		return fmt.Errorf("add netem qdisc to %s: %w", l.Attrs().Name, err)
+	if err := n.do(func() error { return plainBand(t.index) }); err != nil {
+		return fmt.Errorf("add pfifo qdisc to %s: %w", l.Attrs().Name, err)
 	}
 	if t.dir == dirIn {
 		if err := redirect(n.links, t.link, t.index); err != nil {
@@ -163,7 +163,7 @@ func (t *tree) change(n *netem, plan treePlan) error {
 				return fmt.Errorf("set netem qdisc of band %d: %w", band, err)
 			}
 		}
-		return nil
+		return t.limit(h, plan)
 	}); err != nil {
 		return err
 	}

@@ -31,7 +31,7 @@ func (n *netem) settle() {
 				p := n.total[id]
 				p.Dropped += now.dropped - was.dropped
 				p.Hit += now.sent - was.sent + now.dropped - was.dropped
-				if t.plan.bands[band].delay > 0 {
+				if a := t.plan.bands[band]; a.delay > 0 || a.link.rate > 0 {
 					p.Delayed += now.sent - was.sent
 				}
 				n.total[id] = p

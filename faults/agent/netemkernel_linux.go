@@ -26,10 +26,14 @@ func leafQdisc(index, band int, a action) *netlink.Netem {
 		Parent:    netlink.MakeHandle(rootMajor, uint16(band+1)),
 		Handle:    netlink.MakeHandle(uint16(leafMajor+band), 0),
 	}, netlink.NetemQdiscAttrs{
-		Latency: uint32(a.delay.Microseconds()),
-		Jitter:  uint32(a.jitter.Microseconds()),
-		Loss:    float32(a.loss * 100),
-		Limit:   netemLimit,
+		Latency:     uint32(a.delay.Microseconds()),
+		Jitter:      uint32(a.jitter.Microseconds()),
+		Loss:        float32(a.loss * 100),
+		Duplicate:   float32(a.twice * 100),
+		CorruptProb: float32(a.damaged * 100),
+		ReorderProb: float32(a.order.share * 100),
+		Gap:         uint32(a.order.gap),
+		Limit:       netemLimit,
 	})
 }
 

@@ -166,6 +166,14 @@ func planTree(effects []effect, before treePlan) (treePlan, error) {
 		}
 	}
 	for i, s := range sels {
+		// Next what meets the same as a band's traffic did; its peer has other addresses.
+		for n, users := range before.users {
+			if bandOf[members[i]] == 0 && plan.users[n] == nil && strings.Join(users, "\x00") == members[i] {
+				bandOf[members[i]], plan.users[n] = n, usersOf(effects, s)
+			}
+		}
+	}
+	for i, s := range sels {
 		b := bandOf[members[i]]
 		for n := 1; b == 0 && n < netemBands; n++ {
 			if plan.users[n] == nil && before.users[n] == nil {
@@ -187,7 +195,7 @@ func planTree(effects []effect, before treePlan) (treePlan, error) {
 			return treePlan{}, err
 		}
 	}
-	return plan, nil
+	return plan, plan.check(effects)
 }
 
 // usersOf names the effects that concern all of a selector's traffic.
@@ -233,12 +241,19 @@ func combined(effects []effect, s selector) (action, error) {
 		default:
 			return action{}, errorf(NotSupported, "two faults lose packets of the same peer in bursts; netem has one pattern for both")
 		}
+		if err := a.join(e.out); err != nil {
+			return action{}, err
+		}
 	}
 	if a.burst == 0 {
 		a.loss = 1 - pass
 	} else {
 		a.besides = 1 - pass
 	}
+	if a.order.share > 0 && (a.delay > 0 || a.table != nil) {
+		return action{}, errorf(NotSupported, "packets of the same peer are delayed and reordered; with netem those that go ahead would miss the other delay")
+	}
+	a.delay += a.order.delay
 	if a.table == nil {
 		return a, nil
 	}

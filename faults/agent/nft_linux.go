@@ -86,6 +86,9 @@ func (r *rules) hook() error {
 func (r *rules) set(effects []effect, queue uint16) error {
 	for dir, chain := range r.chains {
 		r.conn.FlushChain(chain)
+		if dir == dirOut && doubles(effects) {
+			r.conn.AddRule(&nftables.Rule{Table: r.table, Chain: chain, Exprs: notCopies()})
+		}
 		for _, rule := range queueRules(effects, dir) {
 			r.conn.AddRule(&nftables.Rule{Table: r.table, Chain: chain, Exprs: append(rule, r.queue(queue))})
 		}

@@ -12,36 +12,41 @@ type outlook struct {
 	spreads delays        // what the delay may be; nil without jitter
 	loss    float64       // 0 to 1, both ways together
 	spread  float64       // how many times the variance of single losses theirs is; at least 1
+	twice   float64       // share that is answered more than once, 0 to 1
+	damaged bool          // some of the loss is damage
+	pace    time.Duration // least time between probes
 }
 
 // expect adds up what the effects do to a probe of proto to addr and port.
 func expect(effects []effect, addr netip.Addr, port uint16, proto string) outlook {
 	o := outlook{spread: 1}
-	keep := 1.0
+	var lost passages
+	disturbed := time.Duration(0)
 	for _, e := range effects {
 		if !e.match.matches(addr, port, proto) {
 			continue
 		}
-		for _, a := range []*action{e.out, e.in} {
+		for dir, a := range []*action{e.out, e.in} {
 			if a != nil {
 				if d := a.delays(); d != nil {
 					o.spreads = o.spreads.plus(d)
 				} else {
 					o.delay += a.delay
 				}
-				keep *= 1 - a.loss
+				lost.add(e, a, dir == dirIn, e.silences(proto), noticed(dir == dirIn, addr.Is6(), proto))
 				o.spread += a.spread() - 1
-				if e.silences(proto) {
-					keep = 0
-				}
+				disturbed += disturbance(e, a, proto)
+				o.damaged = o.damaged || a.damaged > 0
+				o.pace = max(o.pace, pace(e, a, proto))
 			}
 		}
 	}
-	o.loss = 1 - keep
+	o.loss, o.twice = answers(lost.way())
 	if d := o.spreads.shift(o.delay); d != nil {
 		o.delay = d.middle()
 		o.jitter = max(d[len(d)-1]-o.delay, o.delay-d[0])
 	}
+	o.jitter += disturbed
 	return o
 }
 

@@ -15,6 +15,9 @@ var probeMagic = []byte("fl:probe")
 const (
 	synPorts = 61001
 	synMagic = 0xfa17
+	// trainMagic begins those of trains. Four bits with the tag follow, and room for the
+	// bytes of data that an answer acknowledges.
+	trainMagic = 0xfa18
 )
 
 // IP protocol numbers (IANA).
@@ -31,6 +34,9 @@ type header struct {
 	proto            string // tcp, udp, icmp or "" for another
 	srcPort, dstPort uint16
 	probe            bool // one of ours
+	// train is the tag of the only effect that a probe is for; 0: all. A train of them
+	// proves what becomes of packets that follow one another.
+	train byte
 }
 
 // parseHeader reads the start of an IPv4 or IPv6 packet. Fields that are cut
@@ -101,6 +107,9 @@ func (h *header) transport(proto byte, b []byte, first bool) {
 	case protoICMP, protoICMPv6:
 		h.proto = "icmp"
 		h.probe = first && len(b) >= 16 && bytes.Equal(b[8:16], probeMagic)
+		if h.probe && len(b) > 16 {
+			h.train = b[16]
+		}
 		return
 	default:
 		return
@@ -114,5 +123,14 @@ func (h *header) transport(proto byte, b []byte, first bool) {
 		// their sequence number, the answer in what it acknowledges.
 		h.probe = h.srcPort >= synPorts && binary.BigEndian.Uint16(b[4:6]) == synMagic ||
 			h.dstPort >= synPorts && binary.BigEndian.Uint16(b[8:10]) == synMagic
+		switch {
+		case h.probe:
+		case h.srcPort >= synPorts && binary.BigEndian.Uint16(b[4:6]) == trainMagic:
+			if h.probe = true; len(b) > 13 && b[13]&flagSYN != 0 {
+				h.train = b[6] >> 4 // not the reset after the answer
+			}
+		case h.dstPort >= synPorts && binary.BigEndian.Uint16(b[8:10]) == trainMagic:
+			h.probe, h.train = true, b[10]>>4
+		}
 	}
 }

@@ -19,10 +19,9 @@ func TestPipelineRepeats(t *testing.T) {
 		var out []bool
 		for i := range 500 {
 			if probes && i%3 == 0 {
-				p.decide(echoPacket("10.0.0.1", "10.0.0.2"), dirOut)
+				p.judge(echoPacket("10.0.0.1", "10.0.0.2"), dirOut, time.Time{})
 			}
-			drop, _ := p.decide(packet, dirOut)
-			out = append(out, drop)
+			out = append(out, p.judge(packet, dirOut, time.Time{}).drop)
 		}
 		return out
 	}
@@ -97,13 +96,34 @@ func FuzzParseHeader(f *testing.F) {
 		}
 		var p pipeline
 		p.add(effect{out: &action{delay: 1}, in: &action{loss: 1}})
-		p.decide(b, dirOut)
-		p.decide(b, dirIn)
+		p.add(effect{out: &action{twice: 1, damaged: 1, order: ordering{.5, 1, 1}, link: link{8000, time.Second}}, tag: 1})
+		p.judge(b, dirOut, time.Now())
+		p.judge(b, dirIn, time.Now())
 		echoReply(false, 1, b)
 		echoReply(true, 1, b)
 		synAnswer(false, 80, b)
 		synAnswer(true, 80, b)
 		dnsAnswer(b)
+		for _, method := range []string{methodICMP, methodSYN} {
+			for _, v6 := range []bool{false, true} {
+				to := endpoint{netip.MustParseAddr("10.0.0.2"), 80}
+				if v6 {
+					to.addr = netip.MustParseAddr("fd00::2")
+				}
+				_, answer := train(probeRun{method: method, to: to}, 1, to.addr)
+				answer(b)
+				if good := intact(method, v6, to.addr, to.addr); good != nil {
+					good(b)
+				}
+			}
+		}
+		if ok {
+			for _, f := range fragments(b, 576) {
+				if len(f) > 576 {
+					t.Fatalf("a fragment of %d bytes", len(f))
+				}
+			}
+		}
 	})
 }
 

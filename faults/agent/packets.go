@@ -14,6 +14,9 @@ type packetFault struct {
 	effect effect
 	probes []string
 	route  route
+
+	bare          probeResult // of a train, before the fault
+	carriedBefore float64     // by the path, bits per second
 }
 
 // carryPackets gives the carrier of an order for a fault on packets.
@@ -35,10 +38,14 @@ func (f *packetFault) Place(ctx context.Context) (carrier.Placed, error) {
 	if f.route, before, err = findRoute(ctx, f.space, f.effect, f.probes); err != nil {
 		return carrier.Placed{}, err
 	}
+	if f.effect.tag != 0 {
+		return f.placeTrained(ctx)
+	}
 	backend, err := f.space.install(f.effect)
 	if err != nil {
 		return carrier.Placed{}, err
 	}
+	f.effect.kernel = backend == "netem"
 	m, err := proveActive(ctx, f.space, f.effect, f.route, before)
 	if err != nil {
 		return carrier.Placed{}, err
@@ -55,6 +62,9 @@ func (f *packetFault) Place(ctx context.Context) (carrier.Placed, error) {
 func (f *packetFault) Take(ctx context.Context) error {
 	if err := f.space.uninstall(f.effect.id); err != nil {
 		return err
+	}
+	if f.effect.tag != 0 {
+		return f.takenTrained(ctx)
 	}
 	return proveGone(ctx, f.space, f.effect, f.route)
 }

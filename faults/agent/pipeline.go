@@ -11,9 +11,9 @@ import (
 	"faultlab/faults"
 )
 
-// pipeline decides about packets: every effect in the order of injection, each
-// with random sequences of its own, so that one more effect does not change
-// the sequence of those before it.
+// pipeline decides about packets: links first, then every other effect in the order of
+// injection, each with random sequences of its own, so that one more effect does not
+// change the sequence of those before it.
 type pipeline struct {
 	mu     sync.Mutex
 	stages []*stage
@@ -24,6 +24,9 @@ type stage struct {
 	effect
 	user, probe           [2]*sequence // by direction: out, in
 	hit, dropped, delayed atomic.Uint64
+
+	damaged, doubled, ahead atomic.Uint64
+	lanes, trains           [2]lane // of users and of probes, by direction
 }
 
 const (
@@ -44,7 +47,16 @@ func newStage(e effect) *stage {
 func (p *pipeline) add(e effect) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.stages = append(p.stages, newStage(e))
+	i := len(p.stages)
+	if e.link().rate > 0 {
+		// A link comes before what delays packets, whenever it was put in: it serves them
+		// as they come, and would wait for one that is held back.
+		i = 0
+		for i < len(p.stages) && p.stages[i].link().rate > 0 {
+			i++
+		}
+	}
+	p.stages = slices.Insert(p.stages, i, newStage(e))
 }
 
 func (p *pipeline) remove(id string) bool {
@@ -77,47 +89,11 @@ func (p *pipeline) packets(id string) Packets {
 	defer p.mu.Unlock()
 	for _, s := range p.stages {
 		if s.id == id {
-			return Packets{Hit: s.hit.Load(), Dropped: s.dropped.Load(), Delayed: s.delayed.Load()}
+			return Packets{Hit: s.hit.Load(), Dropped: s.dropped.Load(), Delayed: s.delayed.Load(),
+				Damaged: s.damaged.Load(), Doubled: s.doubled.Load(), Ahead: s.ahead.Load()}
 		}
 	}
 	return Packets{}
-}
-
-// decide says what becomes of a packet: dropped, or sent on after a delay.
-func (p *pipeline) decide(b []byte, dir int) (drop bool, delay time.Duration) {
-	h, ok := parseHeader(b)
-	if !ok {
-		return false, 0
-	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for _, s := range p.stages {
-		a, addr, port := s.out, h.dst, h.dstPort
-		if dir == dirIn {
-			a, addr, port = s.in, h.src, h.srcPort
-		}
-		if a == nil || !s.match.matches(addr.Unmap(), port, h.proto) {
-			continue
-		}
-		s.hit.Add(1)
-		r := s.user[dir]
-		if h.probe {
-			r = s.probe[dir]
-		}
-		if a.reset != nil && a.reset.strike(b, h.probe) {
-			s.dropped.Add(1)
-			return true, 0
-		}
-		if a.lose(r) {
-			s.dropped.Add(1)
-			return true, 0
-		}
-		if d := a.draw(r.Rand); d > 0 {
-			s.delayed.Add(1)
-			delay += d
-		}
-	}
-	return false, delay
 }
 
 // sequence is random numbers, and what is known of the packets around.
@@ -125,6 +101,7 @@ type sequence struct {
 	*rand.Rand
 	begun, lost bool
 	block       []bool // fates to come, of an exact count
+	behind      int    // held back since the last that went ahead
 }
 
 // blockSize is of how many packets an exact count is.

@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"net/netip"
 	"os"
+	"slices"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -17,6 +18,7 @@ type prober struct {
 	file     *os.File
 	question func(i int) []byte
 	answer   func(b []byte) (i int, ok bool)
+	intact   func(b []byte) bool // nil: the kernel has looked
 }
 
 // probe sends a series and waits for the answers.
@@ -48,8 +50,8 @@ func (n *namespace) probeWith(ctx context.Context, run probeRun, other func(p *p
 	stop := context.AfterFunc(ctx, func() { _ = p.file.SetReadDeadline(time.Now()) })
 	defer stop()
 
-	gotAt := make(chan []time.Time, 1)
-	go func() { gotAt <- p.collect(run.count) }()
+	collected := make(chan probeResult, 1)
+	go func() { collected <- p.collect(run.count, run.again) }()
 	for sent < run.count && ctx.Err() == nil {
 		if wait := time.Until(start.Add(time.Duration(sent) * run.interval)); wait > 0 {
 			time.Sleep(wait)
@@ -63,24 +65,28 @@ func (n *namespace) probeWith(ctx context.Context, run probeRun, other func(p *p
 	if late := time.Now().Add(run.wait); late.After(end) && ctx.Err() == nil {
 		_ = p.file.SetReadDeadline(late)
 	}
-	got := <-gotAt
+	res := <-collected
 	if err := ctx.Err(); err != nil {
 		return probeResult{}, err
 	}
-	res := probeResult{sent: sent}
-	for i, t := range got[:sent] {
-		if !t.IsZero() {
-			res.rtts = append(res.rtts, max(t.Sub(sentAt[i]), 0))
-		}
+	res.sent = sent
+	res.came = slices.DeleteFunc(res.came, func(a arrival) bool { return a.probe >= sent })
+	for i := range res.came {
+		res.came[i].sent = sentAt[res.came[i].probe]
+	}
+	for _, a := range slices.SortedFunc(slices.Values(res.came), func(a, b arrival) int { return a.probe - b.probe }) {
+		res.rtts = append(res.rtts, max(a.at.Sub(a.sent), 0))
 	}
 	return res, nil
 }
 
-// collect notes when each answer came, until all are there or the deadline is.
-func (p *prober) collect(count int) []time.Time {
-	got := make([]time.Time, count)
+// collect notes when each answer came, until all are there or the deadline is. Where
+// second answers matter it goes on for a while after the last first one.
+func (p *prober) collect(count int, again time.Duration) probeResult {
+	var res probeResult
+	times := make([]int, count) // that each was answered
 	buf := make([]byte, 2048)
-	for left := count; left > 0; {
+	for len(res.came) < count || again > 0 {
 		n, err := p.file.Read(buf)
 		now := time.Now()
 		if errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, os.ErrClosed) {
@@ -92,12 +98,25 @@ func (p *prober) collect(count int) []time.Time {
 			time.Sleep(time.Millisecond)
 			continue
 		}
-		if i, ok := p.answer(buf[:n]); ok && i < count && got[i].IsZero() {
-			got[i] = now
-			left--
+		if p.intact != nil && !p.intact(buf[:n]) {
+			res.damaged++
+			continue
+		}
+		i, ok := p.answer(buf[:n])
+		if !ok || i < 0 || i >= count {
+			continue
+		}
+		switch times[i]++; times[i] {
+		case 1:
+			res.came = append(res.came, arrival{probe: i, at: now, bytes: n})
+			if len(res.came) == count && again > 0 {
+				_ = p.file.SetReadDeadline(now.Add(again))
+			}
+		case 2:
+			res.twice++
 		}
 	}
-	return got
+	return res
 }
 
 // prober opens the socket for a series inside the namespace.
@@ -143,6 +162,11 @@ func (n *namespace) prober(run probeRun) (*prober, netip.Addr, error) {
 		return nil, local, err
 	}
 	id := uint16(rand.Uint32())
+	p.intact = intact(run.method, v6, local, run.to.addr)
+	if run.train != 0 && run.method != methodDNS {
+		p.question, p.answer = train(run, id, local)
+		return p, local, nil
+	}
 	switch run.method {
 	case methodICMP:
 		p.question = func(i int) []byte { return echoRequest(v6, id, i) }

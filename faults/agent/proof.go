@@ -11,12 +11,14 @@ import (
 // probeCount says how many probes tell a loss from none: with ceil(7/p) probes
 // all get through by chance in fewer than 1 of 1000 runs (1-p)^n < e^-7. At least
 // 100, so that the share measured means something; at most 7000, the least for 0.1
-// percent. Bursts take more probes for the same certainty.
+// percent. Bursts take more probes for the same certainty. It is the same for a share
+// of the probes that is answered twice.
 func probeCount(o outlook) int {
-	if o.loss <= 0 {
+	share := max(o.loss, o.twice)
+	if share <= 0 {
 		return 0
 	}
-	return int(min(max(math.Ceil(7/o.loss), 100)*o.spread, 7000))
+	return int(min(max(math.Ceil(7/share), 100)*o.spread, 7000))
 }
 
 // lossBand gives the numbers of losses out of n that lie in the central 99.9
@@ -84,6 +86,14 @@ func lossSeen(lost, n int, want, base outlook) bool {
 	// the own band can be asked for; the counters prove the rest.
 	return lost > baseHi || base.loss > 0
 }
+
+// twiceSeen reports the same of probes that were answered more than once.
+func twiceSeen(twice, n int, want, base outlook) bool {
+	return lossSeen(twice, n, outlook{loss: want.twice}, outlook{loss: base.twice})
+}
+
+// twiceGone reports whether the number of probes answered more than once fits what is left.
+func twiceGone(twice, n int, left outlook) bool { return lossGone(twice, n, outlook{loss: left.twice}) }
 
 // lossGone reports whether lost of n fits what is left.
 func lossGone(lost, n int, left outlook) bool {

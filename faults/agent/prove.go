@@ -130,7 +130,7 @@ func delayRun(r route, o outlook) probeRun {
 	if o.loss > 0 {
 		n = int(min(float64(n)/max(1-o.loss, 0.01), 300))
 	}
-	return probeRun{r.method, r.to, n, delayInterval, waitFor(r, o)}
+	return probeRun{method: r.method, to: r.to, count: n, interval: max(delayInterval, o.pace), wait: waitFor(r, o)}
 }
 
 // waitFor is how long an answer may take before it counts as lost.
@@ -147,7 +147,7 @@ func proveActive(ctx context.Context, sp space, e effect, r route, before time.D
 	n := probeCount(set)
 	var m *Measurement
 	tries := attempts
-	if set.loss == 0 {
+	if n == 0 {
 		tries = delayAttempts
 	}
 	for try := range tries {
@@ -156,25 +156,30 @@ func proveActive(ctx context.Context, sp space, e effect, r route, before time.D
 		}
 		run := delayRun(r, want)
 		if n > 0 {
-			run.count, run.interval = n<<try, lossInterval // more on every try: a verdict, not a dice roll
+			run.count, run.interval = n<<try, max(lossInterval, want.pace) // more on every try: a verdict, not a dice roll
+		}
+		if set.twice > 0 {
+			run.again = lull(r, want)
 		}
 		res, err := sp.probe(ctx, run)
 		if err != nil {
 			return nil, err
 		}
 		m = measurement(r, res, before, want)
+		m.Saw = sawAnswers(res, set, want)
 		delayOK := set.delay == 0 || len(res.rtts) > 0 &&
 			delaySeen(median(res.rtts)-before, slices.Min(res.rtts)-before, want, base, len(res.rtts), slack+before/2)
 		lossOK := set.loss == 0 || lossSeen(res.lost(), res.sent, want, base)
-		if delayOK && lossOK {
+		twiceOK := set.twice == 0 || twiceSeen(res.twice, res.sent, want, base)
+		if delayOK && lossOK && twiceOK {
 			return m, nil
 		}
 	}
 	if err := ctx.Err(); err != nil {
 		return m, err
 	}
-	return m, errorf(Unproved, "effect not seen at %s (%s): added %.2f ms, want %.2f ms; lost %.2f%% of %d, want %.2f%% to %.2f%%",
-		m.Address, m.Method, m.AddedMS, ms(set.delay), m.LossPercent, m.Probes, m.LossBand[0], m.LossBand[1])
+	return m, errorf(Unproved, "%s", joinReason(fmt.Sprintf("effect not seen at %s (%s): added %.2f ms, want %.2f ms; lost %.2f%% of %d, want %.2f%% to %.2f%%",
+		m.Address, m.Method, m.AddedMS, ms(set.delay), m.LossPercent, m.Probes, m.LossBand[0], m.LossBand[1]), m.Saw))
 }
 
 // proveGone measures until the effect of e, no longer installed, is not seen any more.
@@ -189,7 +194,10 @@ func proveGone(ctx context.Context, sp space, e effect, r route) error {
 		}
 		run := delayRun(r, left)
 		if n > 0 {
-			run.count, run.interval = n, lossInterval
+			run.count, run.interval = n, max(lossInterval, left.pace)
+		}
+		if was.twice > 0 {
+			run.again = lull(r, left)
 		}
 		res, err := sp.probe(ctx, run)
 		if err != nil {
@@ -204,10 +212,11 @@ func proveGone(ctx context.Context, sp space, e effect, r route) error {
 			// one is proof, however late a busy machine makes the others.
 			rest = slices.Min(res.rtts) - r.bare - left.delay
 		}
-		if lossGone(res.lost(), res.sent, left) && (was.delay == 0 || delayGone(rest, was.delay)) {
+		if lossGone(res.lost(), res.sent, left) && (was.delay == 0 || delayGone(rest, was.delay)) &&
+			(was.twice == 0 || twiceGone(res.twice, res.sent, left)) {
 			return nil
 		}
-		why = fmt.Sprintf("%.2f ms of %.2f ms left, lost %d of %d", ms(rest), ms(was.delay), res.lost(), res.sent)
+		why = fmt.Sprintf("%.2f ms of %.2f ms left, lost %d of %d, %d answered twice", ms(rest), ms(was.delay), res.lost(), res.sent, res.twice)
 	}
 	if err := ctx.Err(); err != nil {
 		return err
@@ -230,6 +239,27 @@ func measurement(r route, res probeResult, before time.Duration, want outlook) *
 	}
 	return m
 }
+
+// sawAnswers says what delay and loss do not tell; nothing where the effect set neither
+// doubles nor damages.
+func sawAnswers(res probeResult, set, want outlook) string {
+	switch {
+	case set.twice > 0:
+		lo, hi := binomialBand(res.sent, want.twice)
+		return fmt.Sprintf("%d of %d probes were answered twice (%d to %d expected)", res.twice, res.sent, lo, hi)
+	case set.damaged:
+		lo, hi := lossBand(res.sent, want)
+		saw := fmt.Sprintf("%d of %d probes had no good answer (%d to %d expected)", res.lost(), res.sent, lo, hi)
+		if res.damaged > 0 {
+			saw += fmt.Sprintf(", %d a damaged one", res.damaged)
+		}
+		return saw
+	}
+	return ""
+}
+
+// lull is how long after the last first answer a second one may still come.
+func lull(r route, o outlook) time.Duration { return o.jitter + 10*r.bare + 30*time.Millisecond }
 
 func ms(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
 

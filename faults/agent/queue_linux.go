@@ -14,11 +14,14 @@ const (
 	headBytes = 256
 )
 
-// queue delays and drops the packets of one namespace in this process.
+// queue decides about the packets of one namespace in this process.
 type queue struct {
 	rules *rules
+	ns    *namespace
 	pipe  pipeline
 	tap
+	copies *resets // nil while nothing is sent twice
+	shown  uint32  // bytes of a packet
 }
 
 // install adds an effect to the pipeline and the rules that feed it.
@@ -27,6 +30,9 @@ func (q *queue) install(e effect) error {
 		return err
 	}
 	if err := q.rules.hook(); err != nil {
+		return err
+	}
+	if err := q.ready(append(q.pipe.effects(), e)); err != nil {
 		return err
 	}
 	q.pipe.add(e)
@@ -46,7 +52,7 @@ func (q *queue) uninstall(id string) error {
 		}
 	}
 	if len(left) > 0 {
-		return nil
+		return q.ready(left)
 	}
 	// The rules feed nothing any more. What waits is let go before the chains
 	// are, because the kernel drops what is queued when a hook is removed.
@@ -59,12 +65,13 @@ func (q *queue) listen() error {
 	if q.nfq != nil {
 		return nil
 	}
-	return q.open(q.rules.conn.NetNS, queueNumber, headBytes, func(b []byte, hook uint8) (bool, time.Duration) {
+	q.shown = headBytes
+	return q.open(q.rules.conn.NetNS, queueNumber, headBytes, func(b []byte, hook uint8) verdict {
 		dir := dirOut
 		if hook == unix.NF_INET_PRE_ROUTING {
 			dir = dirIn
 		}
-		return q.pipe.decide(b, dir)
+		return q.pipe.judge(b, dir, time.Now())
 	})
 }
 
@@ -78,6 +85,7 @@ func (q *queue) silence() {
 	q.pipe.clear()
 	time.Sleep(5 * time.Millisecond)
 	q.tap.close()
+	q.closeCopies()
 }
 
 // clear takes every effect away and keeps the table, the lock.

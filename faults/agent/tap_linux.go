@@ -2,9 +2,11 @@ package agent
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"time"
 
 	nfqueue "github.com/florianl/go-nfqueue/v2"
@@ -26,11 +28,15 @@ type tap struct {
 	nfq    *nfqueue.Nfqueue // nil while there is nothing to do
 	cancel context.CancelFunc
 	held   *holdings
+	spare  func(packet []byte) // sends copies; nil: there are none
 }
 
-// open listens at a free queue number from first on. decide gets the first bytes of
-// each packet with the hook it is at, and says whether it is dropped, or how long it waits.
-func (t *tap) open(netNS int, first uint16, bytes uint32, decide func(b []byte, hook uint8) (drop bool, delay time.Duration)) error {
+// decider gets the first bytes of each packet with the hook it is at, and says what
+// becomes of it.
+type decider func(b []byte, hook uint8) verdict
+
+// open listens at a free queue number from first on.
+func (t *tap) open(netNS int, first uint16, bytes uint32, decide decider) error {
 	var err error
 	for t.num = first; t.num < first+8; t.num++ {
 		if err = t.bind(netNS, bytes, decide); !errors.Is(err, unix.EPERM) && !errors.Is(err, unix.EBUSY) {
@@ -40,7 +46,7 @@ func (t *tap) open(netNS int, first uint16, bytes uint32, decide func(b []byte, 
 	return err
 }
 
-func (t *tap) bind(netNS int, bytes uint32, decide func(b []byte, hook uint8) (drop bool, delay time.Duration)) error {
+func (t *tap) bind(netNS int, bytes uint32, decide decider) error {
 	nfq, err := nfqueue.Open(&nfqueue.Config{
 		NetNS: netNS, NfQueue: t.num, AfFamily: unix.AF_UNSPEC,
 		MaxQueueLen: queueLength, MaxPacketLen: bytes,
@@ -51,13 +57,13 @@ func (t *tap) bind(netNS int, bytes uint32, decide func(b []byte, hook uint8) (d
 	}
 	_ = nfq.SetOption(netlink.NoENOBUFS, true)
 	_ = nfq.Con.SetReadBuffer(receiveBuffer)
-	held, err := newHoldings(func(id uint32) { _ = nfq.SetVerdict(id, nfqueue.NfAccept) })
+	held, err := newHoldings(func(p held) { t.pass(nfq, p) })
 	if err != nil {
 		return errors.Join(err, nfq.Close())
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	err = nfq.RegisterWithErrorFunc(ctx,
-		func(a nfqueue.Attribute) int { give(nfq, held, a, decide); return 0 },
+		func(a nfqueue.Attribute) int { t.give(nfq, held, a, decide); return 0 },
 		func(err error) int {
 			if ctx.Err() != nil || errors.Is(err, os.ErrClosed) || errors.Is(err, unix.EBADF) {
 				return 1 // the socket is gone; the rules' bypass flag lets packets through
@@ -77,24 +83,66 @@ func (t *tap) bind(netNS int, bytes uint32, decide func(b []byte, hook uint8) (d
 }
 
 // give gives the verdict on one packet. Errors of it mean that the packet is gone already.
-func give(nfq *nfqueue.Nfqueue, held *holdings, a nfqueue.Attribute, decide func(b []byte, hook uint8) (bool, time.Duration)) {
+func (t *tap) give(nfq *nfqueue.Nfqueue, waiting *holdings, a nfqueue.Attribute, decide decider) {
 	now := time.Now()
 	if a.PacketID == nil {
 		return
 	}
-	var drop bool
-	var delay time.Duration
+	var v verdict
 	if a.Payload != nil && a.Hook != nil {
-		drop, delay = decide(*a.Payload, *a.Hook)
+		v = decide(*a.Payload, *a.Hook)
 	}
-	switch {
-	case drop:
+	if v.drop {
 		_ = nfq.SetVerdict(*a.PacketID, nfqueue.NfDrop)
-	case delay > 0:
-		held.hold(*a.PacketID, now.Add(delay))
-	default:
-		_ = nfq.SetVerdict(*a.PacketID, nfqueue.NfAccept)
+	} else {
+		t.send(nfq, waiting, held{id: *a.PacketID, packet: v.packet}, now, v.delay)
 	}
+	for _, c := range v.copies {
+		if c.packet == nil {
+			c.packet = slices.Clone(*a.Payload)
+		}
+		t.send(nfq, waiting, held{packet: c.packet, spare: true}, now, c.delay)
+	}
+}
+
+// send lets a packet pass, now or later.
+func (t *tap) send(nfq *nfqueue.Nfqueue, waiting *holdings, p held, now time.Time, delay time.Duration) {
+	if delay <= 0 {
+		t.pass(nfq, p)
+		return
+	}
+	p.due = now.Add(delay)
+	waiting.hold(p)
+}
+
+// pass lets a packet go on, as it is or as it has become.
+func (t *tap) pass(nfq *nfqueue.Nfqueue, p held) {
+	switch {
+	case p.spare:
+		t.spare(p.packet)
+	case p.packet != nil:
+		_ = nfq.SetVerdictWithOption(p.id, nfqueue.NfAccept, nfqueue.WithAlteredPacket(p.packet))
+	default:
+		_ = nfq.SetVerdict(p.id, nfqueue.NfAccept)
+	}
+}
+
+// show has so many bytes of each packet shown from now on. The kernel has understood
+// it when this returns.
+func (t *tap) show(bytes uint32) error {
+	const config, params = 3<<8 | 2, 2 // NFNL_SUBSYS_QUEUE with NFQNL_MSG_CONFIG, NFQA_CFG_PARAMS
+	attr, err := netlink.MarshalAttributes([]netlink.Attribute{{Type: params,
+		Data: append(binary.BigEndian.AppendUint32(nil, bytes), nfqueue.NfQnlCopyPacket)}})
+	if err != nil {
+		return err
+	}
+	// struct nfgenmsg: family, version, number of the queue.
+	head := binary.BigEndian.AppendUint16([]byte{unix.AF_UNSPEC, 0}, t.num)
+	_, err = t.nfq.Con.Send(netlink.Message{Header: netlink.Header{Type: config, Flags: netlink.Request}, Data: append(head, attr...)})
+	if err != nil {
+		return fmt.Errorf("set how much of a packet the queue shows: %w", err)
+	}
+	return nil
 }
 
 // close lets go of what waits and closes the queue. Nothing may feed it any more.

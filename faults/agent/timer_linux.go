@@ -13,7 +13,7 @@ import (
 // holdings keeps packets until they are due. It waits on a timerfd: Go's own
 // timers wake up to a millisecond late when nothing else happens.
 type holdings struct {
-	release func(id uint32)
+	release func(held)
 	file    *os.File
 	fd      int
 	done    chan struct{}
@@ -24,9 +24,11 @@ type holdings struct {
 }
 
 type held struct {
-	due time.Time
-	seq uint64 // keeps those due at the same time in order
-	id  uint32
+	due    time.Time
+	seq    uint64 // keeps those due at the same time in order
+	id     uint32
+	packet []byte // nil: as it is in the queue
+	spare  bool   // a copy, not in the queue
 }
 
 type packetHeap []held
@@ -48,7 +50,7 @@ func (h *packetHeap) Pop() any {
 }
 
 // newHoldings calls release with each packet when it is due, in order, from one goroutine.
-func newHoldings(release func(id uint32)) (*holdings, error) {
+func newHoldings(release func(held)) (*holdings, error) {
 	fd, err := unix.TimerfdCreate(unix.CLOCK_MONOTONIC, unix.TFD_NONBLOCK|unix.TFD_CLOEXEC)
 	if err != nil {
 		return nil, fmt.Errorf("make timer: %w", err)
@@ -58,12 +60,13 @@ func newHoldings(release func(id uint32)) (*holdings, error) {
 	return h, nil
 }
 
-func (h *holdings) hold(id uint32, due time.Time) {
+func (h *holdings) hold(p held) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.seq++
-	heap.Push(&h.heap, held{due, h.seq, id})
-	if h.heap[0].id == id && h.heap[0].seq == h.seq {
+	p.seq = h.seq
+	heap.Push(&h.heap, p)
+	if h.heap[0].seq == h.seq {
 		h.arm()
 	}
 }
@@ -85,19 +88,19 @@ func (h *holdings) run() {
 		if _, err := h.file.Read(buf); err != nil {
 			return
 		}
-		for _, id := range h.take(time.Now()) {
-			h.release(id)
+		for _, p := range h.take(time.Now()) {
+			h.release(p)
 		}
 	}
 }
 
 // take gives what is due and sets the timer for the rest.
-func (h *holdings) take(now time.Time) []uint32 {
+func (h *holdings) take(now time.Time) []held {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	var out []uint32
+	var out []held
 	for len(h.heap) > 0 && !h.heap[0].due.After(now) {
-		out = append(out, heap.Pop(&h.heap).(held).id)
+		out = append(out, heap.Pop(&h.heap).(held))
 	}
 	h.arm()
 	return out
@@ -107,7 +110,7 @@ func (h *holdings) take(now time.Time) []uint32 {
 func (h *holdings) close() {
 	h.file.Close()
 	<-h.done
-	for _, id := range h.take(time.Now().Add(time.Hour)) {
-		h.release(id)
+	for _, p := range h.take(time.Now().Add(time.Hour)) {
+		h.release(p)
 	}
 }

@@ -77,9 +77,12 @@ type Keeper interface {
 // Packets counts what a fault did since it became active, probes included: packets for
 // a network fault; requests, lookups, connections or processes for others.
 type Packets struct {
-	Hit     uint64 `json:"hit"`     // matched the peer and the direction
-	Dropped uint64 `json:"dropped"` // of them dropped, refused or ended
-	Delayed uint64 `json:"delayed"` // of them delayed
+	Hit     uint64 `json:"hit"`               // matched the peer and the direction
+	Dropped uint64 `json:"dropped"`           // of them dropped, refused or ended
+	Delayed uint64 `json:"delayed"`           // of them delayed
+	Damaged uint64 `json:"damaged,omitempty"` // of them with a bit flipped
+	Doubled uint64 `json:"doubled,omitempty"` // of them sent twice
+	Ahead   uint64 `json:"ahead,omitempty"`   // of them let overtake others
 }
 
 // Measurement is what probes saw, before and with the fault.

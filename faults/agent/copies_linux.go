@@ -1,0 +1,110 @@
+package agent
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+
+	"github.com/google/nftables/expr"
+	"golang.org/x/sys/unix"
+)
+
+const (
+	// copyMark is on the copies of packets that are sent twice: they pass our rules.
+	copyMark = 0xfa18
+	// wholeBytes is the most that the kernel copies of a packet.
+	wholeBytes = 0xffff
+	// fragmentBytes is what every link carries: the least MTU of IPv6.
+	fragmentBytes = 1280
+)
+
+// ready prepares the queue for what the effects need besides the start of packets.
+func (q *queue) ready(effects []effect) error {
+	bytes := uint32(headBytes)
+	for _, e := range effects {
+		for _, a := range []*action{e.out, e.in} {
+			if a == nil || !a.whole() {
+				continue
+			}
+			bytes = wholeBytes
+			if a.twice > 0 && q.copies == nil {
+				if err := q.openCopies(); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	if bytes == q.shown {
+		return nil
+	}
+	if err := q.show(bytes); err != nil {
+		return err
+	}
+	q.shown = bytes
+	return nil
+}
+
+func (q *queue) openCopies() error {
+	r, err := openResets(q.ns)
+	if err != nil {
+		return fmt.Errorf("open raw sockets: %w", err)
+	}
+	for _, fd := range []int{r.v4, r.v6} {
+		if fd < 0 {
+			continue
+		}
+		if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_MARK, copyMark); err != nil {
+			r.close()
+			return fmt.Errorf("mark copies: %w", err)
+		}
+	}
+	q.copies = r
+	q.spare = r.copy
+	return nil
+}
+
+// closeCopies closes the sockets when nothing waits any more.
+func (q *queue) closeCopies() {
+	if q.copies != nil {
+		q.copies.close()
+		q.copies = nil
+	}
+}
+
+// copy sends a packet as it is; one that arrived goes to the target over loopback. One
+// that is too large for the link goes in fragments, as the packet itself will.
+func (r *resets) copy(packet []byte) {
+	h, ok := parseHeader(packet)
+	if !ok {
+		return
+	}
+	fd := r.v4
+	if h.dst.Is6() {
+		fd = r.v6
+	}
+	to := sockaddr(netip.AddrPortFrom(h.dst, 0))
+	if err := unix.Sendto(fd, packet, 0, to); !errors.Is(err, unix.EMSGSIZE) {
+		return // what is lost here is lost on the way, as a copy may
+	}
+	for _, f := range fragments(packet, fragmentBytes) {
+		_ = unix.Sendto(fd, f, 0, to)
+	}
+}
+
+// notCopies lets what has copyMark go on.
+func notCopies() []expr.Any {
+	return []expr.Any{
+		&expr.Meta{Key: expr.MetaKeyMARK, Register: 1},
+		&expr.Cmp{Op: expr.CmpOpEq, Register: 1, Data: binary.NativeEndian.AppendUint32(nil, copyMark)},
+		&expr.Verdict{Kind: expr.VerdictAccept},
+	}
+}
+
+// doubles reports whether any of the effects sends packets twice.
+func doubles(effects []effect) bool {
+	return slices.ContainsFunc(effects, func(e effect) bool {
+		return e.out != nil && e.out.twice > 0 || e.in != nil && e.in.twice > 0
+	})
+}
