@@ -176,8 +176,7 @@ func liveLine(e agent.Entry) string {
 	if e.Measured == nil {
 		return fmt.Sprintf("%s: %s; %v left", e.Kind, e.Reason, left)
 	}
-	return fmt.Sprintf("%s: %v left; packets hit %d, dropped %d, delayed %d; set %s; measured %s",
-		e.Kind, left, e.Packets.Hit, e.Packets.Dropped, e.Packets.Delayed, settings(e.Set), measured(e.Measured))
+	return fmt.Sprintf("%s: %v left; %s; set %s; measured %s", e.Kind, left, counted(e.Packets), settings(e.Set), measured(e.Measured))
 }
 
 func endLine(target string, e agent.Entry) string {
@@ -185,7 +184,20 @@ func endLine(target string, e agent.Entry) string {
 	if e.Reason != "" {
 		how += " (" + e.Reason + ")"
 	}
-	return fmt.Sprintf("%s on %s is %s: packets hit %d, dropped %d, delayed %d.", e.Kind, target, how, e.Packets.Hit, e.Packets.Dropped, e.Packets.Delayed)
+	return fmt.Sprintf("%s on %s is %s: %s.", e.Kind, target, how, counted(e.Packets))
+}
+
+func counted(p agent.Packets) string {
+	s := fmt.Sprintf("packets hit %d, dropped %d, delayed %d", p.Hit, p.Dropped, p.Delayed)
+	for _, more := range []struct {
+		what string
+		n    uint64
+	}{{"doubled", p.Doubled}, {"damaged", p.Damaged}, {"ahead of others", p.Ahead}} {
+		if more.n > 0 {
+			s += fmt.Sprintf(", %s %d", more.what, more.n)
+		}
+	}
+	return s
 }
 
 // settings are a fault's parameters, without JSON's punctuation.
