@@ -48,12 +48,12 @@ func TestGuest(t *testing.T) {
 	// What a slow kernel has not looked at yet when much is released at once is not dropped.
 	fmt.Fprintf(&script, "echo 100000 > /proc/sys/net/core/netdev_max_backlog\n")
 	fmt.Fprintf(&script, "ip link set lo up\ncd %s\n", dir)
-	fmt.Fprintf(&script, "%s -test.v -test.timeout 8m -test.run '%s' && echo %s\n", bin, guestTests, passed)
+	fmt.Fprintf(&script, "%s -test.v -test.timeout 10m -test.run '%s' && echo %s\n", bin, guestTests, passed)
 	fmt.Fprintf(&script, "echo o > /proc/sysrq-trigger\nsleep 10\n")
 	initFile := filepath.Join(dir, "init")
 	must(t, os.WriteFile(initFile, script.Bytes(), 0o755))
 
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 12*time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, kernel, "mem=512M", "rootfstype=hostfs", "rootflags=/", "rw", "quiet",
 		"init="+initFile, "con=null", "con0=fd:0,fd:1", "umid=faultlab-"+filepath.Base(dir), "uml_dir="+dir)
