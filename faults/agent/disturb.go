@@ -1,7 +1,8 @@
 package agent
 
 import (
-	"sync/atomic"
+	"hash/fnv"
+	"slices"
 	"time"
 
 	"faultlab/faults"
@@ -65,10 +66,19 @@ func (o ordering) ahead() float64 { return 1 / (float64(o.gap-1) + 1/o.share) }
 // maxTag is the largest tag that four bits hold.
 const maxTag = 15
 
-var lastTag atomic.Uint32
-
-// newTag gives the next tag; two effects have the same only when there are more than maxTag.
-func newTag() byte { return byte(lastTag.Add(1)%maxTag) + 1 }
+// freeTag gives a tag that none of the effects has, as long as there is one. Where to
+// begin is left to the id, so that agents at both ends of a path seldom take the same.
+func freeTag(effects []effect, id string) byte {
+	h := fnv.New32a()
+	h.Write([]byte(id))
+	tag := func(i uint32) byte { return byte((h.Sum32()%maxTag+i)%maxTag) + 1 }
+	for i := range uint32(maxTag) {
+		if !slices.ContainsFunc(effects, func(e effect) bool { return e.tag == tag(i) }) {
+			return tag(i)
+		}
+	}
+	return tag(0)
+}
 
 // fullPacket is about what a full packet on an Ethernet carries besides its headers.
 const fullPacket = 1400

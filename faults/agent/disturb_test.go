@@ -3,9 +3,11 @@ package agent
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"net/netip"
 	"reflect"
+	"slices"
 	"testing"
 	"time"
 
@@ -68,15 +70,27 @@ func TestEffectOfDisturbances(t *testing.T) {
 		if err != nil || e.out == nil || e.in == nil || !reflect.DeepEqual(*e.out, tt.want) || e.seed != tt.seed || len(e.match.prefixes) != 1 {
 			t.Errorf("%+v: %+v, %v", tt.fault, e, err)
 		}
-		if trained := e.tag != 0; trained != (tt.want.order.share > 0 || tt.want.link.rate > 0) {
-			t.Errorf("%s has tag %d", tt.fault.Kind(), e.tag)
+		if trained := e.either().trained(); trained != (tt.want.order.share > 0 || tt.want.link.rate > 0) {
+			t.Errorf("%s is proved by a train: %v", tt.fault.Kind(), trained)
 		}
 	}
+}
+
+func TestFreeTag(t *testing.T) {
+	var effects []effect
 	seen := map[byte]bool{}
-	for range maxTag {
-		seen[newTag()] = true
+	for i := range maxTag {
+		e := effect{id: fmt.Sprint(i)}
+		e.tag = freeTag(effects, e.id)
+		effects, seen[e.tag] = append(effects, e), true
 	}
-	if len(seen) != maxTag || seen[0] {
-		t.Errorf("tags %s", fmt.Sprint(seen))
+	if len(seen) != maxTag || seen[0] || slices.Max(slices.Collect(maps.Keys(seen))) > maxTag {
+		t.Errorf("tags %v", seen)
+	}
+	if tag := freeTag(effects, "x"); tag == 0 || tag > maxTag {
+		t.Errorf("with none left: %d", tag)
+	}
+	if freeTag(nil, "a") == freeTag(nil, "b") {
+		t.Error("two ids begin with the same tag")
 	}
 }

@@ -82,9 +82,6 @@ func effectOf(id string, f faults.Fault, seed uint64) (effect, error) {
 		return effect{}, err
 	}
 	e := effect{id: id, seed: seed, match: match{pre, uint16(peer.Port), peer.Protocol}}
-	if a.trained() {
-		e.tag = newTag()
-	}
 	if dir.Sends() {
 		e.out = &a
 	}

@@ -38,7 +38,7 @@ func (f *packetFault) Place(ctx context.Context) (carrier.Placed, error) {
 	if f.route, before, err = findRoute(ctx, f.space, f.effect, f.probes); err != nil {
 		return carrier.Placed{}, err
 	}
-	if f.effect.tag != 0 {
+	if f.effect.either().trained() {
 		return f.placeTrained(ctx)
 	}
 	backend, err := f.space.install(f.effect)
@@ -63,7 +63,7 @@ func (f *packetFault) Take(ctx context.Context) error {
 	if err := f.space.uninstall(f.effect.id); err != nil {
 		return err
 	}
-	if f.effect.tag != 0 {
+	if f.effect.either().trained() {
 		return f.takenTrained(ctx)
 	}
 	return proveGone(ctx, f.space, f.effect, f.route)

@@ -22,6 +22,7 @@ const (
 // placeTrained puts an effect in place that is proved by a train of probes: by their
 // order, or by their distance in time.
 func (f *packetFault) placeTrained(ctx context.Context) (carrier.Placed, error) {
+	f.effect.tag = freeTag(f.space.effects(), f.effect.id)
 	if err := f.before(ctx); err != nil {
 		return carrier.Placed{}, err
 	}
