@@ -14,7 +14,7 @@ var families = []func(s space, o carrier.Order) (carrier.Carrier, error){
 	carryPackets,
 	carryCuts,
 	carryLookups,
-	func(_ space, o carrier.Order) (carrier.Carrier, error) { return database.Carry(o) },
+	carryDatabase,
 	carryDependency,
 	carryProcess,
 	func(_ space, o carrier.Order) (carrier.Carrier, error) { return disk.Carry(o) },
@@ -32,6 +32,10 @@ func (k *linux) carrier(s space, o carrier.Order) (carrier.Carrier, error) {
 
 // abilities are what the families besides that on packets found of what they need.
 var abilities = []func() []carrier.Ability{cgroup.Abilities}
+
+func carryDatabase(s space, o carrier.Order) (carrier.Carrier, error) {
+	return database.Carry(o, &s.(*linuxSpace).kernel.holds)
+}
 
 func carryDependency(s space, o carrier.Order) (carrier.Carrier, error) {
 	return s.(*linuxSpace).kernel.proxies.Carry(o)

@@ -20,28 +20,32 @@ import (
 
 	"faultlab/faults"
 	"faultlab/faults/agent/carrier"
+	"faultlab/faults/agent/trap"
 )
 
 // Carry gives the carrier of an order for a fault in a database, and nil for others.
-func Carry(o carrier.Order) (carrier.Carrier, error) {
+// What slow statements stop is in holds, one for all of an agent.
+func Carry(o carrier.Order, holds *trap.Holds) (carrier.Carrier, error) {
 	at := func(c faults.Connection) base {
 		return base{server: server{pid: o.Target.PID, connection: c, inNetwork: o.Target.InNetwork}, keeper: o.Keeper, probes: new(atomic.Uint64)}
 	}
 	switch f := o.Fault.(type) {
 	case faults.PgDroppedIndex:
-		return &index{base: at(f.Connection), fault: f}, nil
+		return &index{written: written{base: at(f.Connection)}, fault: f}, nil
 	case faults.PgLock:
 		return &lock{base: at(f.Connection), fault: f}, nil
 	case faults.PgConnections:
 		return &connections{base: at(f.Connection), fault: f}, nil
+	case faults.PgSlowStatement:
+		return slow(at(f.Connection), f, o.Seed, holds), nil
 	case faults.PgStaleStatistics:
-		return &statistics{base: at(f.Connection), fault: f}, nil
+		return &statistics{written: written{base: at(f.Connection)}, fault: f}, nil
 	case faults.PgReplicaLag:
-		return &replica{base: at(f.Connection), fault: f}, nil
+		return &replica{written: written{base: at(f.Connection)}, fault: f}, nil
 	case faults.RedisPause:
 		return &pause{base: at(f.Connection), fault: f}, nil
 	case faults.RedisMemory:
-		return &memory{base: at(f.Connection), fault: f}, nil
+		return &memory{written: written{base: at(f.Connection)}, fault: f}, nil
 	}
 	return nil, nil
 }

@@ -1,0 +1,135 @@
+package trap
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"faultlab/faults/agent/ledger"
+)
+
+// Holds are the processes that traps of one agent have stopped. One that several have
+// stopped goes on when the last lets it. The zero Holds is ready for use.
+type Holds struct {
+	mu   sync.Mutex
+	held map[int]int // by process: how often
+}
+
+func (h *Holds) begin(pid int) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.held == nil {
+		h.held = map[int]int{}
+	}
+	h.held[pid]++
+}
+
+// glance is how often a process that is stopped is looked at.
+const glance = 5 * time.Millisecond
+
+// keep waits until a process has been stopped for a time, given since when in the
+// kernel's monotonic clock, and lets it go. It goes earlier when over is closed, and
+// when a signal waits that ends or cancels what it does.
+func (h *Holds) keep(pid int, since uint64, d time.Duration, over <-chan struct{}) {
+	var now unix.Timespec
+	_ = unix.ClockGettime(unix.CLOCK_MONOTONIC, &now)
+	end := time.NewTimer(d - time.Duration(uint64(now.Nano())-since))
+	defer end.Stop()
+	tick := time.NewTicker(glance)
+	defer tick.Stop()
+	for wait := true; wait; {
+		select {
+		case <-end.C:
+			wait = false
+		case <-over:
+			wait = false
+		case <-tick.C:
+			wait = !called(pid)
+		}
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.held[pid]--; h.held[pid] > 0 && !called(pid) {
+		return
+	}
+	if h.held[pid] <= 0 {
+		delete(h.held, pid)
+	}
+	_ = unix.Kill(pid, unix.SIGCONT)
+}
+
+// called tells whether a signal waits for a process that a stopped one should hear: a
+// statement's time limit, cancellation, or an end.
+func called(pid int) bool {
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		return true // it has ended
+	}
+	const heard = 1<<(unix.SIGINT-1) | 1<<(unix.SIGTERM-1) | 1<<(unix.SIGQUIT-1) | 1<<(unix.SIGALRM-1)
+	for l := range strings.Lines(string(b)) {
+		name, value, _ := strings.Cut(l, ":")
+		if name == "SigPnd" || name == "ShdPnd" {
+			if n, err := strconv.ParseUint(strings.TrimSpace(value), 16, 64); err == nil && n&heard != 0 {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// resumeFor is how long after a trap's end processes may still stop.
+const resumeFor = 300 * time.Millisecond
+
+// Family names a process, for [Resume] in another process.
+func Family(pid int) (any, error) {
+	start, err := ledger.Started(pid)
+	return family{PID: pid, Start: start}, err
+}
+
+type family struct {
+	PID   int    `json:"pid"`
+	Start uint64 `json:"start"` // so that another one with its number is none
+}
+
+// Resume is the keeper's act: it lets the children of a process go on that are stopped.
+func Resume(args json.RawMessage) error {
+	var f family
+	if err := json.Unmarshal(args, &f); err != nil {
+		return err
+	}
+	for end := time.Now().Add(resumeFor); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+		if start, err := ledger.Started(f.PID); err != nil || start != f.Start {
+			return nil
+		}
+		for _, pid := range stopped(f.PID) {
+			if err := unix.Kill(pid, unix.SIGCONT); err != nil && err != unix.ESRCH {
+				return fmt.Errorf("let process %d go on: %w", pid, err)
+			}
+		}
+	}
+	return nil
+}
+
+// stopped are the children of a process that are.
+func stopped(parent int) (out []int) {
+	files, _ := filepath.Glob("/proc/[0-9]*/stat")
+	for _, file := range files {
+		b, _ := os.ReadFile(file)
+		// The name is in parentheses and may have any character.
+		f := strings.Fields(string(b[bytes.LastIndexByte(b, ')')+1:]))
+		if len(f) > 1 && f[0] == "T" && f[1] == strconv.Itoa(parent) {
+			if pid, err := strconv.Atoi(filepath.Base(filepath.Dir(file))); err == nil {
+				out = append(out, pid)
+			}
+		}
+	}
+	return out
+}
