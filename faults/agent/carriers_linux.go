@@ -17,7 +17,7 @@ var families = []func(s space, o carrier.Order) (carrier.Carrier, error){
 	carryDatabase,
 	carryDependency,
 	carryProcess,
-	func(_ space, o carrier.Order) (carrier.Carrier, error) { return disk.Carry(o) },
+	carryDisk,
 }
 
 func (k *linux) carrier(s space, o carrier.Order) (carrier.Carrier, error) {
@@ -39,6 +39,10 @@ func carryDatabase(s space, o carrier.Order) (carrier.Carrier, error) {
 
 func carryDependency(s space, o carrier.Order) (carrier.Carrier, error) {
 	return s.(*linuxSpace).kernel.proxies.Carry(o)
+}
+
+func carryDisk(s space, o carrier.Order) (carrier.Carrier, error) {
+	return disk.Machine{Ledger: &s.(*linuxSpace).kernel.ledger, Child: child}.Carry(o)
 }
 
 func carryProcess(s space, o carrier.Order) (carrier.Carrier, error) {

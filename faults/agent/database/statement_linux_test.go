@@ -176,8 +176,8 @@ func TestSlowStatementShare(t *testing.T) {
 	a.take(t, long.ID)
 	a.take(t, e.ID)
 	for params, code := range map[string]agent.Code{
-		`{"statement":"x","delay":"1s","connection":{"port":5999}}`:           agent.BadRequest,
-		`{"statement":"` + strings.Repeat("x", 300) + `","delay":"1s"}`:       agent.BadRequest,
+		`{"statement":"x","delay":"1s","connection":{"port":5999}}`:          agent.BadRequest,
+		`{"statement":"` + strings.Repeat("x", 300) + `","delay":"1s"}`:      agent.BadRequest,
 		`{"statement":"x","delay":"1s","connection":{"database":"nowhere"}}`: agent.Failed,
 	} {
 		if _, err := a.try(t, db, "pg-slow-statement", params); !errors.Is(err, &agent.Error{Code: code}) {
