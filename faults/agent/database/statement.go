@@ -39,12 +39,13 @@ func slow(b base, f faults.PgSlowStatement, seed uint64, holds *trap.Holds) *sta
 }
 
 // The server's function that executes a statement, standard_ExecutorRun(QueryDesc *, ...),
-// and two members of a QueryDesc, at the same places in PostgreSQL 13 to 18 on machines
-// of 64 bits: sourceText and already_executed.
+// two members of a QueryDesc, at the same places in PostgreSQL 13 to 18 on machines of
+// 64 bits (sourceText and already_executed), and the variable of statement_timeout.
 const (
 	execute         = "standard_ExecutorRun"
 	sourceText      = 16
 	alreadyExecuted = 96
+	timeout         = "StatementTimeout"
 )
 
 // matching is a statement that the fault concerns and that does nothing.
@@ -114,7 +115,7 @@ func (f *statement) where(ctx context.Context, c *pgx.Conn) (trap.Where, error) 
 	if err != nil {
 		return trap.Where{}, err
 	}
-	return trap.Where{PID: pid, Function: execute, Text: sourceText, Unless: alreadyExecuted, Always: pid,
+	return trap.Where{PID: pid, Function: execute, Text: sourceText, Unless: alreadyExecuted, Limit: timeout, Always: pid,
 		Only: map[string]uint64{"PgStartTime": uint64(started), "MyDatabaseId": uint64(database), "ParallelWorkerNumber": 1<<32 - 1}}, nil
 }
 

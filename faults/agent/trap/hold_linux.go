@@ -38,10 +38,15 @@ const glance = 5 * time.Millisecond
 // keep waits until a process has been stopped for a time, given since when in the
 // kernel's monotonic clock, and lets it go. It goes earlier when over is closed, and
 // when a signal waits that ends or cancels what it does.
-func (h *Holds) keep(pid int, since uint64, d time.Duration, over <-chan struct{}) {
+func (h *Holds) keep(pid int, since uint64, d time.Duration, limit uint64, over <-chan struct{}) {
 	var now unix.Timespec
 	_ = unix.ClockGettime(unix.CLOCK_MONOTONIC, &now)
-	end := time.NewTimer(d - time.Duration(uint64(now.Nano())-since))
+	begun := time.Now().Add(-time.Duration(uint64(now.Nano()) - since))
+	end := time.NewTimer(time.Until(begun.Add(d)))
+	called := func() bool {
+		s := pending(pid)
+		return s&calls != 0 || s&alarm != 0 && expired(pid, limit, time.Since(begun))
+	}
 	defer end.Stop()
 	tick := time.NewTicker(glance)
 	defer tick.Stop()
@@ -52,12 +57,12 @@ func (h *Holds) keep(pid int, since uint64, d time.Duration, over <-chan struct{
 		case <-over:
 			wait = false
 		case <-tick.C:
-			wait = !called(pid)
+			wait = !called()
 		}
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.held[pid]--; h.held[pid] > 0 && !called(pid) {
+	if h.held[pid]--; h.held[pid] > 0 && !called() {
 		return
 	}
 	if h.held[pid] <= 0 {
@@ -66,23 +71,36 @@ func (h *Holds) keep(pid int, since uint64, d time.Duration, over <-chan struct{
 	_ = unix.Kill(pid, unix.SIGCONT)
 }
 
-// called tells whether a signal waits for a process that a stopped one should hear: a
-// statement's time limit, cancellation, or an end.
-func called(pid int) bool {
+// The signals that a stopped process should hear: cancellation, an end, and a time
+// limit of its own, which comes as an alarm among others.
+const (
+	calls = 1<<(unix.SIGINT-1) | 1<<(unix.SIGTERM-1) | 1<<(unix.SIGQUIT-1)
+	alarm = 1 << (unix.SIGALRM - 1)
+)
+
+// pending are the signals that wait for a process, as bits; all of them if it has ended.
+func pending(pid int) (out uint64) {
 	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
-		return true // it has ended
+		return ^uint64(0)
 	}
-	const heard = 1<<(unix.SIGINT-1) | 1<<(unix.SIGTERM-1) | 1<<(unix.SIGQUIT-1) | 1<<(unix.SIGALRM-1)
 	for l := range strings.Lines(string(b)) {
 		name, value, _ := strings.Cut(l, ":")
 		if name == "SigPnd" || name == "ShdPnd" {
-			if n, err := strconv.ParseUint(strings.TrimSpace(value), 16, 64); err == nil && n&heard != 0 {
-				return true
-			}
+			n, _ := strconv.ParseUint(strings.TrimSpace(value), 16, 64)
+			out |= n
 		}
 	}
-	return false
+	return out
+}
+
+// expired tells whether the limit that a process has in its memory, in milliseconds, is over.
+func expired(pid int, limit uint64, after time.Duration) bool {
+	if limit == 0 {
+		return false
+	}
+	n, err := number(pid, limit, 4)
+	return err != nil || n > 0 && after >= time.Duration(n)*time.Millisecond
 }
 
 // resumeFor is how long after a trap's end processes may still stop.

@@ -12,21 +12,27 @@ import (
 )
 
 // locate finds where the variables of a process are.
-func locate(w Where) ([]cell, error) {
+func locate(w Where) (cells []cell, limit uint64, err error) {
 	image, err := open(w.PID)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	defer image.Close()
-	var out []cell
 	for name, value := range w.Only {
 		s, err := image.symbol(name)
 		if err != nil {
-			return nil, err
+			return nil, 0, err
 		}
-		out = append(out, cell{address: s.Value + image.moved, size: int32(s.Size), value: value})
+		cells = append(cells, cell{address: s.Value + image.moved, size: int32(s.Size), value: value})
 	}
-	return out, nil
+	if w.Limit != "" {
+		s, err := image.symbol(w.Limit)
+		if err != nil {
+			return nil, 0, err
+		}
+		limit = s.Value + image.moved
+	}
+	return cells, limit, nil
 }
 
 // Variable reads an exported variable of 4 or 8 bytes in a process.
@@ -40,16 +46,25 @@ func Variable(pid int, name string) (uint64, error) {
 	if err != nil {
 		return 0, err
 	}
+	n, err := number(pid, s.Value+image.moved, int(s.Size))
+	if err != nil {
+		return 0, fmt.Errorf("read %s: %w", name, err)
+	}
+	return n, nil
+}
+
+// number reads one of so many bytes in a process's memory.
+func number(pid int, address uint64, size int) (uint64, error) {
 	memory, err := os.Open(fmt.Sprintf("/proc/%d/mem", pid))
 	if err != nil {
 		return 0, err
 	}
 	defer memory.Close()
-	b := make([]byte, 8)
-	if _, err := memory.ReadAt(b[:s.Size], int64(s.Value+image.moved)); err != nil {
-		return 0, fmt.Errorf("read %s of process %d: %w", name, pid, err)
+	b := make([]byte, 8) // of little endian, as all machines here are
+	if _, err := memory.ReadAt(b[:size], int64(address)); err != nil {
+		return 0, fmt.Errorf("read the memory of process %d: %w", pid, err)
 	}
-	return binary.NativeEndian.Uint64(b), nil
+	return binary.LittleEndian.Uint64(b), nil
 }
 
 // image is a process's executable file, and by how much it was moved in memory.

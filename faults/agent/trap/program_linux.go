@@ -158,9 +158,14 @@ func (s steps) read(size int32, from ...asm.Instruction) asm.Instructions {
 	return append(append(p, from...), asm.FnProbeReadUser.Call(), asm.JNE.Imm(asm.R0, 0, failed))
 }
 
+// fetch is BPF_FETCH, which the library (v0.22.0) drops where it is in the operation alone.
+const fetch = 1
+
 // count adds one to a number of the counts, and leaves what it was in R2.
 func (s steps) count(at uint32) asm.Instructions {
-	return asm.Instructions{asm.LoadMapValue(asm.R1, s.counts, at), asm.Mov.Imm(asm.R2, 1), asm.FetchAdd.Mem(asm.R1, asm.R2, asm.DWord, 0)}
+	add := asm.FetchAdd.Mem(asm.R1, asm.R2, asm.DWord, 0)
+	add.Constant = fetch
+	return asm.Instructions{asm.LoadMapValue(asm.R1, s.counts, at), asm.Mov.Imm(asm.R2, 1), add}
 }
 
 // hold stops the process, whose number is in R8. It is told to the agent only after the

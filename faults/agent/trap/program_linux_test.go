@@ -4,6 +4,9 @@ import (
 	"bytes"
 	"os"
 	"testing"
+
+	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/asm"
 )
 
 // root skips who may not load programs.
@@ -40,5 +43,27 @@ func TestDraw(t *testing.T) {
 	}
 	if !bytes.Equal(draw(0.3, 7), draw(0.3, 7)) || bytes.Equal(draw(0.3, 7), draw(0.3, 8)) {
 		t.Error("the seed does not fix the sequence")
+	}
+}
+
+// Each text in a row is drawn by its own number.
+func TestCount(t *testing.T) {
+	root(t)
+	var p program
+	defer p.close()
+	counts, err := p.array(make([]byte, 24))
+	if err != nil {
+		t.Fatal(err)
+	}
+	code := append(steps{counts: counts.FD()}.count(8), asm.Mov.Reg(asm.R0, asm.R2), asm.Return())
+	prog, err := ebpf.NewProgram(&ebpf.ProgramSpec{Type: ebpf.SocketFilter, Instructions: code, License: "Dual MIT/GPL"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer prog.Close()
+	for want := range uint32(5) {
+		if got, _, err := prog.Test(make([]byte, 64)); err != nil || got != want {
+			t.Errorf("%d, %v; want %d", got, err, want)
+		}
 	}
 }

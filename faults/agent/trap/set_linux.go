@@ -22,6 +22,7 @@ type Trap struct {
 	reader  *ringbuf.Reader
 	holds   *Holds
 	what    What
+	limit   uint64        // address
 	over    chan struct{} // closed when all is let go
 	wait    sync.WaitGroup
 	once    sync.Once
@@ -36,7 +37,7 @@ func Set(w Where, x What, holds *Holds) (*Trap, error) {
 		return nil, err
 	}
 	file := fmt.Sprintf("/proc/%d/exe", w.PID)
-	cells, err := locate(w)
+	cells, limit, err := locate(w)
 	if err != nil {
 		return nil, err
 	}
@@ -45,7 +46,7 @@ func Set(w Where, x What, holds *Holds) (*Trap, error) {
 	if err != nil {
 		return nil, missing("BPF", err)
 	}
-	t := &Trap{program: p, holds: holds, what: x, over: make(chan struct{})}
+	t := &Trap{program: p, holds: holds, what: x, limit: limit, over: make(chan struct{})}
 	if t.reader, err = ringbuf.NewReader(p.events); err != nil {
 		p.close()
 		return nil, missing("BPF", err)
@@ -86,7 +87,7 @@ func (t *Trap) listen() {
 		pid := int(binary.NativeEndian.Uint64(r.RawSample))
 		since := binary.NativeEndian.Uint64(r.RawSample[8:])
 		t.holds.begin(pid)
-		t.wait.Go(func() { t.holds.keep(pid, since, t.what.Delay, t.over) })
+		t.wait.Go(func() { t.holds.keep(pid, since, t.what.Delay, t.limit, t.over) })
 	}
 }
 

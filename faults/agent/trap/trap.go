@@ -25,6 +25,9 @@ type Where struct {
 	// Only are exported variables of 4 or 8 bytes, and the values they have in the
 	// processes that are meant.
 	Only map[string]uint64
+	// Limit is an exported variable of 4 bytes, how many milliseconds a process gives
+	// itself (0: any); an alarm (SIGALRM) that waits for it after that time ends the stop.
+	Limit string
 	// Always is a process whose texts that fit stop it whatever the share, without
 	// being drawn; 0: none.
 	Always int
