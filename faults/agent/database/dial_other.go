@@ -15,6 +15,5 @@ var errLinux = carrier.Errorf(carrier.NotSupported, "databases in containers are
 func findPeer(int, int) (peer, error)           { return peer{}, errLinux }
 func dialPeer(int, peer) (net.Conn, error)      { return nil, errLinux }
 func (server) process(int, uint64) (int, error) { return 0, errLinux }
-func parent(int) int                            { return 0 }
 func sockets(int) []int                         { return nil }
 func networkOf(int) func(f func() error) error  { return func(func() error) error { return errLinux } }

@@ -39,12 +39,6 @@ func sameNetwork(a, b int) bool {
 	return err == nil && err2 == nil && x == y
 }
 
-// parent is that of a process.
-func parent(pid int) int {
-	n, _ := strconv.Atoi(status(pid, "PPid"))
-	return n
-}
-
 // status is a line of a process's status.
 func status(pid int, name string) string {
 	b, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))

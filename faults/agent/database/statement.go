@@ -78,7 +78,7 @@ func (f *statement) Place(ctx context.Context) (carrier.Placed, error) {
 	if f.before, err = quickest(ctx, c, f.matching(), 5); err != nil {
 		return carrier.Placed{}, err
 	}
-	server, err := trap.Family(parent(where.PID))
+	server, err := trap.Family(where.PID)
 	if err != nil {
 		return carrier.Placed{}, err
 	}
@@ -93,6 +93,9 @@ func (f *statement) Place(ctx context.Context) (carrier.Placed, error) {
 	m, err := f.prove(ctx, c, other)
 	if err != nil {
 		return carrier.Placed{}, err
+	}
+	if err := t.Proved(); err != nil {
+		return carrier.Placed{}, fmt.Errorf("end the proof: %w", err)
 	}
 	p := carrier.Placed{Backend: "uprobe", Measured: m}
 	if f.fault.Share() < 1 {

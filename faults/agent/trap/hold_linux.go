@@ -20,16 +20,44 @@ import (
 // stopped goes on when the last lets it. The zero Holds is ready for use.
 type Holds struct {
 	mu   sync.Mutex
-	held map[int]int // by process: how often
+	held map[int]*hold // by process
 }
 
-func (h *Holds) begin(pid int) {
+// hold is one stop of a process.
+type hold struct {
+	by int           // how many traps
+	on chan struct{} // closed when it goes on
+}
+
+func (h *Holds) begin(pid int) *hold {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.held == nil {
-		h.held = map[int]int{}
+		h.held = map[int]*hold{}
 	}
-	h.held[pid]++
+	if h.held[pid] == nil {
+		h.held[pid] = &hold{on: make(chan struct{})}
+	}
+	h.held[pid].by++
+	return h.held[pid]
+}
+
+// end lets a process go on where nobody else has stopped it, or at once.
+func (h *Holds) end(pid int, o *hold, atOnce bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if o.by--; h.held[pid] != o || o.by > 0 && !atOnce {
+		return
+	}
+	delete(h.held, pid)
+	close(o.on)
+	_ = unix.Kill(pid, unix.SIGCONT)
+}
+
+func (h *Holds) has(pid int) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.held[pid] != nil
 }
 
 // glance is how often a process that is stopped is looked at.
@@ -38,37 +66,31 @@ const glance = 5 * time.Millisecond
 // keep waits until a process has been stopped for a time, given since when in the
 // kernel's monotonic clock, and lets it go. It goes earlier when over is closed, and
 // when a signal waits that ends or cancels what it does.
-func (h *Holds) keep(pid int, since uint64, d time.Duration, limit uint64, over <-chan struct{}) {
+func (h *Holds) keep(pid int, o *hold, since uint64, d time.Duration, limit uint64, over <-chan struct{}) {
 	var now unix.Timespec
 	_ = unix.ClockGettime(unix.CLOCK_MONOTONIC, &now)
 	begun := time.Now().Add(-time.Duration(uint64(now.Nano()) - since))
 	end := time.NewTimer(time.Until(begun.Add(d)))
-	called := func() bool {
-		s := pending(pid)
-		return s&calls != 0 || s&alarm != 0 && expired(pid, limit, time.Since(begun))
-	}
 	defer end.Stop()
 	tick := time.NewTicker(glance)
 	defer tick.Stop()
-	for wait := true; wait; {
+	for {
 		select {
 		case <-end.C:
-			wait = false
+			h.end(pid, o, false)
+			return
 		case <-over:
-			wait = false
+			h.end(pid, o, false)
+			return
+		case <-o.on: // another trap has let it go
+			return
 		case <-tick.C:
-			wait = !called()
+			if s := pending(pid); s&calls != 0 || s&alarm != 0 && expired(pid, limit, time.Since(begun)) {
+				h.end(pid, o, true)
+				return
+			}
 		}
 	}
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if h.held[pid]--; h.held[pid] > 0 && !called() {
-		return
-	}
-	if h.held[pid] <= 0 {
-		delete(h.held, pid)
-	}
-	_ = unix.Kill(pid, unix.SIGCONT)
 }
 
 // The signals that a stopped process should hear: cancellation, an end, and a time
@@ -104,12 +126,13 @@ func expired(pid int, limit uint64, after time.Duration) bool {
 }
 
 // resumeFor is how long after a trap's end processes may still stop.
-const resumeFor = 300 * time.Millisecond
+const resumeFor = 500 * time.Millisecond
 
-// Family names a process, for [Resume] in another process.
+// Family names the parent of a process, for [Resume] in another one.
 func Family(pid int) (any, error) {
-	start, err := ledger.Started(pid)
-	return family{PID: pid, Start: start}, err
+	up := parent(pid)
+	start, err := ledger.Started(up)
+	return family{PID: up, Start: start}, err
 }
 
 type family struct {
@@ -137,17 +160,30 @@ func Resume(args json.RawMessage) error {
 }
 
 // stopped are the children of a process that are.
-func stopped(parent int) (out []int) {
+func stopped(of int) (out []int) {
 	files, _ := filepath.Glob("/proc/[0-9]*/stat")
 	for _, file := range files {
-		b, _ := os.ReadFile(file)
-		// The name is in parentheses and may have any character.
-		f := strings.Fields(string(b[bytes.LastIndexByte(b, ')')+1:]))
-		if len(f) > 1 && f[0] == "T" && f[1] == strconv.Itoa(parent) {
-			if pid, err := strconv.Atoi(filepath.Base(filepath.Dir(file))); err == nil {
-				out = append(out, pid)
-			}
+		pid, err := strconv.Atoi(filepath.Base(filepath.Dir(file)))
+		if state, up := look(pid); err == nil && state == "T" && up == of {
+			out = append(out, pid)
 		}
 	}
 	return out
+}
+
+// parent is that of a process.
+func parent(pid int) int {
+	_, up := look(pid)
+	return up
+}
+
+// look gives a process's state and its parent.
+func look(pid int) (state string, up int) {
+	b, _ := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	// The name is in parentheses and may have any character.
+	if f := strings.Fields(string(b[bytes.LastIndexByte(b, ')')+1:])); len(f) > 1 {
+		state = f[0]
+		up, _ = strconv.Atoi(f[1])
+	}
+	return state, up
 }

@@ -1,6 +1,7 @@
 package trap
 
 import (
+	"encoding/binary"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -30,6 +31,7 @@ type cell struct {
 type program struct {
 	prog   *ebpf.Program
 	events *ebpf.Map // what is stopped: process and time, 16 bytes
+	always *ebpf.Map // the process that is not drawn, one number of 8 bytes
 	counts *ebpf.Map // 3 numbers of 8 bytes: fitted, drawn, stopped
 	maps   []*ebpf.Map
 }
@@ -76,11 +78,14 @@ func load(w Where, x What, a *automaton, cells []cell) (p *program, err error) {
 	if p.counts, err = p.array(make([]byte, 24)); err != nil {
 		return nil, err
 	}
+	if p.always, err = p.array(binary.NativeEndian.AppendUint64(nil, uint64(w.Always))); err != nil {
+		return nil, err
+	}
 	if p.events, err = ebpf.NewMap(&ebpf.MapSpec{Type: ebpf.RingBuf, MaxEntries: 1 << 16}); err != nil {
 		return nil, err
 	}
 	p.maps = append(p.maps, p.events)
-	code := steps{register: register, where: w, cells: cells, start: a.start, table: table.FD(), draws: drawn.FD(), counts: p.counts.FD(), events: p.events.FD()}
+	code := steps{register: register, where: w, cells: cells, start: a.start, table: table.FD(), draws: drawn.FD(), counts: p.counts.FD(), always: p.always.FD(), events: p.events.FD()}
 	p.prog, err = ebpf.NewProgram(&ebpf.ProgramSpec{Name: "trap", Type: ebpf.Kprobe, Instructions: code.all(), License: "Dual MIT/GPL"})
 	return p, err
 }
@@ -98,11 +103,11 @@ func draw(share float64, seed uint64) []byte {
 
 // steps writes the program.
 type steps struct {
-	register                     int16
-	where                        Where
-	cells                        []cell
-	start                        byte
-	table, draws, counts, events int
+	register                             int16
+	where                                Where
+	cells                                []cell
+	start                                byte
+	table, draws, counts, always, events int
 }
 
 // The program's stack, from its top down: what the loop over the text works on, and a
@@ -143,7 +148,8 @@ func (s steps) all() asm.Instructions {
 		asm.Mov.Reg(asm.R3, asm.RFP), asm.Add.Imm(asm.R3, loop), asm.Mov.Imm(asm.R4, 0), asm.FnLoop.Call(),
 		asm.LoadMem(asm.R1, asm.RFP, loop+8, asm.DWord), asm.JNE.Imm(asm.R1, accept, failed))
 	p = append(p, s.count(0)...)
-	p = append(p, asm.FnGetCurrentPidTgid.Call(), asm.Mov.Reg(asm.R8, asm.R0), asm.RSh.Imm(asm.R8, 32), asm.JEq.Imm(asm.R8, int32(s.where.Always), holding))
+	p = append(p, asm.FnGetCurrentPidTgid.Call(), asm.Mov.Reg(asm.R8, asm.R0), asm.RSh.Imm(asm.R8, 32),
+		asm.LoadMapValue(asm.R1, s.always, 0), asm.LoadMem(asm.R1, asm.R1, 0, asm.DWord), asm.JEq.Reg(asm.R8, asm.R1, holding))
 	p = append(p, s.count(8)...)
 	p = append(p, asm.And.Imm(asm.R2, draws-1), asm.LoadMapValue(asm.R1, s.draws, 0), asm.Add.Reg(asm.R1, asm.R2),
 		asm.LoadMem(asm.R1, asm.R1, 0, asm.Byte), asm.JEq.Imm(asm.R1, 0, failed))

@@ -7,10 +7,12 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/cilium/ebpf/link"
 	"github.com/cilium/ebpf/ringbuf"
 	"github.com/cilium/ebpf/rlimit"
+	"golang.org/x/sys/unix"
 
 	"faultlab/faults/agent/carrier"
 )
@@ -23,6 +25,7 @@ type Trap struct {
 	holds   *Holds
 	what    What
 	limit   uint64        // address
+	parent  int           // of those that are meant
 	over    chan struct{} // closed when all is let go
 	wait    sync.WaitGroup
 	once    sync.Once
@@ -46,7 +49,7 @@ func Set(w Where, x What, holds *Holds) (*Trap, error) {
 	if err != nil {
 		return nil, missing("BPF", err)
 	}
-	t := &Trap{program: p, holds: holds, what: x, limit: limit, over: make(chan struct{})}
+	t := &Trap{program: p, holds: holds, what: x, limit: limit, parent: parent(w.PID), over: make(chan struct{})}
 	if t.reader, err = ringbuf.NewReader(p.events); err != nil {
 		p.close()
 		return nil, missing("BPF", err)
@@ -60,7 +63,7 @@ func Set(w Where, x What, holds *Holds) (*Trap, error) {
 		p.close()
 		return nil, missing("breakpoints in user space (uprobes)", err)
 	}
-	go t.listen()
+	t.wait.Go(t.listen)
 	return t, nil
 }
 
@@ -74,11 +77,11 @@ func oneLine(err error) string {
 	return line
 }
 
-// listen lets each process go when its time is over.
+// listen lets each process go when its time is over, until all are told.
 func (t *Trap) listen() {
 	for {
 		r, err := t.reader.Read()
-		if errors.Is(err, os.ErrClosed) {
+		if errors.Is(err, ringbuf.ErrFlushed) || errors.Is(err, os.ErrClosed) {
 			return
 		}
 		if err != nil || len(r.RawSample) < 16 {
@@ -86,9 +89,14 @@ func (t *Trap) listen() {
 		}
 		pid := int(binary.NativeEndian.Uint64(r.RawSample))
 		since := binary.NativeEndian.Uint64(r.RawSample[8:])
-		t.holds.begin(pid)
-		t.wait.Go(func() { t.holds.keep(pid, since, t.what.Delay, t.limit, t.over) })
+		o := t.holds.begin(pid)
+		t.wait.Go(func() { t.holds.keep(pid, o, since, t.what.Delay, t.limit, t.over) })
 	}
+}
+
+// Proved ends the part of the process that is always stopped.
+func (t *Trap) Proved() error {
+	return t.program.always.Put(uint32(0), make([]byte, 8))
 }
 
 // Counts are those since the trap was set.
@@ -109,12 +117,24 @@ func (t *Trap) Close() error {
 		err = t.at.Close()
 		now := t.Counts()
 		close(t.over)
+		_ = t.reader.Flush()
+		t.wait.Wait()
+		for range stragglers {
+			for _, pid := range stopped(t.parent) {
+				if !t.holds.has(pid) {
+					_ = unix.Kill(pid, unix.SIGCONT)
+				}
+			}
+			time.Sleep(glance)
+		}
 		t.mu.Lock()
 		t.counts = now
+		t.mu.Unlock()
 		_ = t.reader.Close()
 		t.program.close()
-		t.mu.Unlock()
-		t.wait.Wait()
 	})
 	return err
 }
+
+// stragglers is how often is looked for processes that came by while the trap was taken away.
+const stragglers = 3

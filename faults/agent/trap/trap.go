@@ -5,7 +5,8 @@
 // each process that comes by, whether it was there before or not. The program reads
 // the text in the process's memory, and stops the process (SIGSTOP) if it fits; this
 // package lets it go on (SIGCONT) when the time is over. Nothing of the process
-// itself is changed, and what does not fit goes on after some microseconds.
+// itself is changed, and what does not fit goes on after some microseconds. So do other
+// processes of the same file that are not meant, in other containers as well.
 //
 // When the agent is killed, breakpoint and program go with its descriptors. Processes
 // that are stopped at that moment are let go by [Resume].
@@ -29,7 +30,7 @@ type Where struct {
 	// itself (0: any); an alarm (SIGALRM) that waits for it after that time ends the stop.
 	Limit string
 	// Always is a process whose texts that fit stop it whatever the share, without
-	// being drawn; 0: none.
+	// being drawn, until [Trap.Proved]; 0: none.
 	Always int
 }
 
