@@ -6,6 +6,7 @@ import (
 	"faultlab/faults/agent/database"
 	"faultlab/faults/agent/disk"
 	"faultlab/faults/agent/process"
+	"faultlab/faults/agent/trap"
 )
 
 // families say who carries which faults. One that does not know a fault answers
@@ -31,7 +32,7 @@ func (k *linux) carrier(s space, o carrier.Order) (carrier.Carrier, error) {
 }
 
 // abilities are what the families besides that on packets found of what they need.
-var abilities = []func() []carrier.Ability{cgroup.Abilities}
+var abilities = []func() []carrier.Ability{cgroup.Abilities, trap.Abilities}
 
 func carryDatabase(s space, o carrier.Order) (carrier.Carrier, error) {
 	return database.Carry(o, &s.(*linuxSpace).kernel.holds)

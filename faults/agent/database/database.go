@@ -6,6 +6,12 @@
 // rest is written down before it happens, twice: with the keeper, and in the
 // server itself, together with the change, so that a later injection or sweep puts
 // it back even when the whole machine went down in between.
+//
+// A slow statement changes nothing in the server: see package trap. A policy with a
+// function that sleeps would not slow superusers, would change the plans of all
+// statements on the table and make COPY fail; a proxy in front of the port would see no
+// session that is open already and nothing over TLS, and the server would not show the
+// statement as active.
 package database
 
 import (

@@ -5,7 +5,9 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
+	"slices"
 	"strings"
 
 	"faultlab/faults/agent/carrier"
@@ -18,12 +20,12 @@ func locate(w Where) (cells []cell, limit uint64, err error) {
 		return nil, 0, err
 	}
 	defer image.Close()
-	for name, value := range w.Only {
+	for _, name := range slices.Sorted(maps.Keys(w.Only)) {
 		s, err := image.symbol(name)
 		if err != nil {
 			return nil, 0, err
 		}
-		cells = append(cells, cell{address: s.Value + image.moved, size: int32(s.Size), value: value})
+		cells = append(cells, cell{address: s.Value + image.moved, size: int32(s.Size), value: w.Only[name]})
 	}
 	if w.Limit != "" {
 		s, err := image.symbol(w.Limit)

@@ -44,7 +44,7 @@ func Set(w Where, x What, holds *Holds) (*Trap, error) {
 	if err != nil {
 		return nil, err
 	}
-	_ = rlimit.RemoveMemlock() // where memory of programs counts as locked, before 5.11
+	unlock()
 	p, err := load(w, x, a, cells)
 	if err != nil {
 		return nil, missing("BPF", err)
@@ -67,15 +67,24 @@ func Set(w Where, x What, holds *Holds) (*Trap, error) {
 	return t, nil
 }
 
+// unlock lets this process have programs where their memory counts as locked, before 5.11.
+func unlock() { _ = rlimit.RemoveMemlock() }
+
+const remedy = "use Linux 5.17 or later with CONFIG_BPF_SYSCALL, CONFIG_UPROBES and CONFIG_BPF_EVENTS, on amd64 or arm64"
+
 func missing(what string, err error) error {
-	return &carrier.Error{Code: carrier.NotSupported, Message: fmt.Sprintf("not supported: the kernel lacks %s for this: %v", what, oneLine(err)),
-		Remedy: "use Linux 5.17 or later with CONFIG_BPF_SYSCALL, CONFIG_UPROBES and CONFIG_BPF_EVENTS, on amd64 or arm64"}
+	return &carrier.Error{Code: carrier.NotSupported, Message: fmt.Sprintf("not supported: the kernel lacks %s for this: %v", what, oneLine{err}), Remedy: remedy}
 }
 
-func oneLine(err error) string {
-	line, _, _ := strings.Cut(err.Error(), "\n")
+// oneLine is an error without the verifier's log.
+type oneLine struct{ error }
+
+func (e oneLine) Error() string {
+	line, _, _ := strings.Cut(e.error.Error(), "\n")
 	return line
 }
+
+func (e oneLine) Unwrap() error { return e.error }
 
 // listen lets each process go when its time is over, until all are told.
 func (t *Trap) listen() {
