@@ -71,6 +71,7 @@ func (f *statement) Place(ctx context.Context) (carrier.Placed, error) {
 	if err != nil {
 		return carrier.Placed{}, err
 	}
+	f.holds.Release(where.PID) // what a dead agent left
 	other, err := f.other()
 	if err != nil {
 		return carrier.Placed{}, carrier.Errorf(carrier.BadRequest, "statement: %v", err)
@@ -105,7 +106,7 @@ func (f *statement) Place(ctx context.Context) (carrier.Placed, error) {
 }
 
 // where finds the session's own process, and what all those of the database have in common.
-func (f *statement) where(ctx context.Context, c *pgx.Conn) (trap.Where, error) {
+func (s server) where(ctx context.Context, c *pgx.Conn) (trap.Where, error) {
 	var started int64
 	var database uint32
 	// The server counts microseconds from the year 2000.
@@ -114,7 +115,7 @@ func (f *statement) where(ctx context.Context, c *pgx.Conn) (trap.Where, error) 
 	if err != nil {
 		return trap.Where{}, fmt.Errorf("ask when the server was started: %w", err)
 	}
-	pid, err := f.process(int(c.PgConn().PID()), uint64(started))
+	pid, err := s.process(int(c.PgConn().PID()), uint64(started))
 	if err != nil {
 		return trap.Where{}, err
 	}

@@ -3,6 +3,9 @@ package database_test
 import (
 	"context"
 	"errors"
+	"os"
+	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -30,6 +33,19 @@ func session(t *testing.T, db *target) *pgx.Conn {
 	must(t, err)
 	t.Cleanup(func() { c.Close(context.WithoutCancel(t.Context())) })
 	return c
+}
+
+// log is what the servers have logged.
+func (t *target) log(tt *testing.T) (out string) {
+	tt.Helper()
+	files, err := filepath.Glob(filepath.Join(shared.dir, "log*"))
+	must(tt, err)
+	for _, f := range files {
+		b, err := os.ReadFile(f)
+		must(tt, err)
+		out += string(b)
+	}
+	return out
 }
 
 func canceled(err error) bool {
@@ -80,6 +96,12 @@ func TestSlowStatement(t *testing.T) {
 			}
 		}
 	}
+	timed(t, db.boss, "SET log_min_duration_statement = '150ms'")
+	timed(t, db.boss, "SELECT 77 FROM orders LIMIT 1")
+	timed(t, db.boss, "RESET log_min_duration_statement")
+	if log := db.log(t); !regexp.MustCompile(`duration: 2\d\d\.\d+ ms +(execute [^:]*|statement): SELECT 77 FROM`).MatchString(log) {
+		t.Errorf("the slow log has\n%s", log)
+	}
 	go timed(t, later, slowSelect, 9)
 	within(t, time.Second, "the server shows it active, waiting for nothing", func() bool {
 		return db.sql(t, `SELECT count(*) FROM pg_stat_activity WHERE usename = 'app' AND state = 'active' AND wait_event IS NULL
@@ -129,6 +151,16 @@ func TestSlowStatementEnds(t *testing.T) {
 	a.Close()
 	a.cmd.Wait()
 	b := startAgent(t)
+	b.put(t, db, "pg-slow-statement", params)
+	done = running()
+	killedWithKeeper(t, b)
+	swept := startAgent(t)
+	if what, err := swept.Sweep(t.Context(), db.pid); err != nil || len(what) != 1 || <-done > 3*time.Second {
+		t.Errorf("a sweep after the keeper has gone too: %q, %v", what, err)
+	}
+	swept.Close()
+	swept.cmd.Wait()
+	b = startAgent(t)
 	b.put(t, db, "pg-slow-statement", params)
 	done = running()
 	must(t, b.cmd.Process.Kill())

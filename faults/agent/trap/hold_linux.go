@@ -54,10 +54,19 @@ func (h *Holds) end(pid int, o *hold, atOnce bool) {
 	_ = unix.Kill(pid, unix.SIGCONT)
 }
 
-func (h *Holds) has(pid int) bool {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return h.held[pid] != nil
+// Release lets the siblings of a process go on that are stopped and not in h, which is
+// what a dead agent left, and says how many there were.
+func (h *Holds) Release(pid int) int { return h.release(parent(pid)) }
+
+func (h *Holds) release(of int) (n int) {
+	for _, pid := range stopped(of) {
+		h.mu.Lock()
+		if h.held[pid] == nil && unix.Kill(pid, unix.SIGCONT) == nil {
+			n++
+		}
+		h.mu.Unlock()
+	}
+	return n
 }
 
 // glance is how often a process that is stopped is looked at.

@@ -13,6 +13,9 @@ var errLinux = carrier.Errorf(carrier.NotSupported, "not supported: traps are fo
 // Holds is for where agents run.
 type Holds struct{}
 
+// Release is for where agents run.
+func (*Holds) Release(int) int { return 0 }
+
 // Trap is for where agents run.
 type Trap struct{}
 

@@ -12,7 +12,6 @@ import (
 	"github.com/cilium/ebpf/link"
 	"github.com/cilium/ebpf/ringbuf"
 	"github.com/cilium/ebpf/rlimit"
-	"golang.org/x/sys/unix"
 
 	"faultlab/faults/agent/carrier"
 )
@@ -129,11 +128,7 @@ func (t *Trap) Close() error {
 		_ = t.reader.Flush()
 		t.wait.Wait()
 		for range stragglers {
-			for _, pid := range stopped(t.parent) {
-				if !t.holds.has(pid) {
-					_ = unix.Kill(pid, unix.SIGCONT)
-				}
-			}
+			t.holds.release(t.parent)
 			time.Sleep(glance)
 		}
 		t.mu.Lock()
