@@ -80,22 +80,28 @@ func (l limit) most() time.Duration {
 	return time.Duration(n/float64(l.rate)*float64(time.Second))*13/10 + 2*slice
 }
 
-// show is what a probe of a duration got.
+// show is what a probe of a duration did.
 func (l limit) show(d time.Duration) string {
 	blocks, size := l.probe()
-	if l.bytes {
-		return fmt.Sprintf("%.2f MB/s", float64(blocks*size)/1e6/d.Seconds())
+	verb := "read"
+	if l.write {
+		verb = "wrote"
 	}
-	return fmt.Sprintf("%.1f/s", float64(blocks)/d.Seconds())
+	if l.bytes {
+		return fmt.Sprintf("%s %.2f MB/s", verb, float64(blocks*size)/1e6/d.Seconds())
+	}
+	return fmt.Sprintf("%s %.1f times/s", verb, float64(blocks)/d.Seconds())
 }
 
+// String is what is counted.
 func (l limit) String() string {
-	verb, what := "reads", ""
-	if l.write {
-		verb = "writes"
+	switch {
+	case l.bytes && l.write:
+		return "bytes written"
+	case l.bytes:
+		return "bytes read"
+	case l.write:
+		return "writes"
 	}
-	if l.bytes {
-		what = "bytes of "
-	}
-	return what + verb
+	return "reads"
 }

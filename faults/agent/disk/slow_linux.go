@@ -63,7 +63,7 @@ func (s *slow) Place(ctx context.Context) (carrier.Placed, error) {
 			return carrier.Placed{}, err
 		}
 		if before[i] > l.least()/2 && !s.limited(l, "") {
-			return carrier.Placed{}, carrier.Errorf(carrier.BadRequest, "the disk takes %s of %s as it is; want a limit below half of that", l.show(before[i]), l)
+			return carrier.Placed{}, carrier.Errorf(carrier.BadRequest, "a process of the container %s without the fault; want a limit of %s below half of that", l.show(before[i]), l)
 		}
 	}
 	var bids []ledger.Bid
@@ -93,14 +93,14 @@ func (s *slow) prove(ctx context.Context, p *prober, limits []limit, before []ti
 			}
 		}
 		if took < l.least() || took > l.most() && !s.limited(l, l.value()) {
-			return nil, carrier.Errorf(carrier.Unproved, "effect not seen as set: %s at %s, before %s; the limit is %d", l, l.show(took), l.show(before[i]), l.rate)
+			return nil, carrier.Errorf(carrier.Unproved, "effect not seen as set: a process of the container %s, and before it %s; the limit is %d %s per second", l.show(took), l.show(before[i]), l.rate, l)
 		}
 		if i == 0 {
 			m.BeforeMS, m.AfterMS, m.AddedMS = carrier.Milliseconds(before[0]), carrier.Milliseconds(took), carrier.Milliseconds(took-before[0])
 		}
-		said = append(said, fmt.Sprintf("%s at %s, before %s", l, l.show(took), l.show(before[i])))
+		said = append(said, fmt.Sprintf("%s and before it %s", l.show(took), l.show(before[i])))
 	}
-	m.Saw = "a process of the container got " + strings.Join(said, "; ")
+	m.Saw = "a process of the container " + strings.Join(said, "; ")
 	return m, nil
 }
 
@@ -184,7 +184,7 @@ func (s *slow) Take(ctx context.Context) error {
 			}
 		}
 		if took >= l.least() {
-			return carrier.Errorf(carrier.Unproved, "effect still seen: %s at %s", l, l.show(took))
+			return carrier.Errorf(carrier.Unproved, "effect still seen: a process of the container %s", l.show(took))
 		}
 	}
 	return nil
