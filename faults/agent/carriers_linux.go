@@ -6,6 +6,7 @@ import (
 	"faultlab/faults/agent/database"
 	"faultlab/faults/agent/disk"
 	"faultlab/faults/agent/process"
+	"faultlab/faults/agent/trap"
 )
 
 // families say who carries which faults. One that does not know a fault answers
@@ -14,10 +15,10 @@ var families = []func(s space, o carrier.Order) (carrier.Carrier, error){
 	carryPackets,
 	carryCuts,
 	carryLookups,
-	func(_ space, o carrier.Order) (carrier.Carrier, error) { return database.Carry(o) },
+	carryDatabase,
 	carryDependency,
 	carryProcess,
-	func(_ space, o carrier.Order) (carrier.Carrier, error) { return disk.Carry(o) },
+	carryDisk,
 }
 
 func (k *linux) carrier(s space, o carrier.Order) (carrier.Carrier, error) {
@@ -31,10 +32,18 @@ func (k *linux) carrier(s space, o carrier.Order) (carrier.Carrier, error) {
 }
 
 // abilities are what the families besides that on packets found of what they need.
-var abilities = []func() []carrier.Ability{cgroup.Abilities}
+var abilities = []func() []carrier.Ability{cgroup.Abilities, trap.Abilities}
+
+func carryDatabase(s space, o carrier.Order) (carrier.Carrier, error) {
+	return database.Carry(o, &s.(*linuxSpace).kernel.holds)
+}
 
 func carryDependency(s space, o carrier.Order) (carrier.Carrier, error) {
 	return s.(*linuxSpace).kernel.proxies.Carry(o)
+}
+
+func carryDisk(s space, o carrier.Order) (carrier.Carrier, error) {
+	return disk.Machine{Ledger: &s.(*linuxSpace).kernel.ledger, Child: child}.Carry(o)
 }
 
 func carryProcess(s space, o carrier.Order) (carrier.Carrier, error) {

@@ -10,6 +10,7 @@ import (
 
 	"faultlab/faults/agent/carrier"
 	"faultlab/faults/agent/ledger"
+	"faultlab/faults/agent/trap"
 
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
@@ -22,6 +23,7 @@ type linux struct {
 	probeOnce func() Capabilities
 	backend   string // tests: only this back-end
 	proxies   dependency.Proxies
+	holds     trap.Holds
 
 	ledger ledger.Ledger
 

@@ -21,13 +21,17 @@ import (
 // PutBackAct is the name of [PutBack] in the agent's table of acts.
 const PutBackAct = "put-back"
 
-// Slot is where one value is kept: a file of a control group, or with a PID the
-// soft limit of open files of a process that started at Start.
+// Slot is where one value is kept: a file of a control group, in it the line of a
+// Device, or with a PID the soft limit of open files of a process that started at Start.
 type Slot struct {
 	Group cgroup.Group `json:"group,omitzero"`
 	File  string       `json:"file,omitempty"`
-	PID   int          `json:"pid,omitempty"`
-	Start uint64       `json:"start,omitempty"` // in clock ticks since boot
+	// Device is one of blkio.throttle's or io.max's, such as 254:0, and Limit the name
+	// of a limit on a line of io.max, such as rbps.
+	Device string `json:"device,omitempty"`
+	Limit  string `json:"limit,omitempty"`
+	PID    int    `json:"pid,omitempty"`
+	Start  uint64 `json:"start,omitempty"` // in clock ticks since boot
 }
 
 // Bid is the value a fault wants in a slot.
@@ -185,9 +189,15 @@ func (s Slot) replace(ours []string, value string) error {
 	return nil
 }
 
+// Value is what the slot has now.
+func (s Slot) Value() (string, error) { return s.read() }
+
 func (s Slot) String() string {
 	if s.PID != 0 {
 		return fmt.Sprintf("the limit of open files of process %d", s.PID)
+	}
+	if s.Device != "" {
+		return s.File + " of " + s.Group.Path + " for " + s.Device
 	}
 	return s.File + " of " + s.Group.Path
 }
