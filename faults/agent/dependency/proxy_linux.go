@@ -177,7 +177,7 @@ func (p *proxy) ask(c call) plan { return ask(p.staged(), c) }
 // looks tells whether any stage might do something to a connection later on.
 func (p *proxy) looks(c call) bool {
 	return slices.ContainsFunc(p.staged(), func(s *stage) bool {
-		return !s.refuse && s.concerns(c.peer) && (c.probe == "" || c.probe == s.id)
+		return !s.refuse && (c.probe == s.id || c.probe == "" && s.concerns(c.peer))
 	})
 }
 
