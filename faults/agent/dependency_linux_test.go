@@ -42,7 +42,7 @@ var page = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 	case r.URL.Path == "/who":
 		io.WriteString(w, r.RemoteAddr)
 	case r.URL.Path == "/late":
-		time.Sleep(300 * time.Millisecond)
+		time.Sleep(time.Second)
 		io.WriteString(w, "late")
 	case r.URL.Path == "/chunks":
 		for range 3 {

@@ -160,6 +160,9 @@ func TestDependencyAnyProtocol(t *testing.T) {
 		port := l.serve(server)
 		for kind, more := range map[string]string{"dependency-slow": `,"delay":"50ms"`, "dependency-reset": "", "dependency-truncate": `,"after":500`,
 			"dependency-hang": "", "dependency-rate": `,"bytes_per_second":20000`, "dependency-refuse": ""} {
+			if name != "silent" && kind != "dependency-slow" && kind != "dependency-reset" {
+				continue
+			}
 			e := a.put(t, l, kind, fmt.Sprintf(`{"port":%d,"percent":100%s}`, port, more))
 			t.Logf("%s, %s: %v to inject; %s", name, kind, e.ActiveAt.Sub(e.RequestedAt).Round(time.Millisecond), e.Measured.Saw)
 			if got := a.take(t, e.ID); got.State != Reverted {

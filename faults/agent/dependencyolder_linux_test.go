@@ -39,7 +39,10 @@ func TestDependencyOlder(t *testing.T) {
 		dials := 0
 		tr := c.Transport.(*http.Transport)
 		dial := tr.DialContext
-		tr.DialContext = func(ctx context.Context, network, addr string) (net.Conn, error) { dials++; return dial(ctx, network, addr) }
+		tr.DialContext = func(ctx context.Context, network, addr string) (net.Conn, error) {
+			dials++
+			return dial(ctx, network, addr)
+		}
 		if g := get(c, url+"/"); g.status != 200 {
 			t.Fatalf("%s: %+v", tt.side, g)
 		}
