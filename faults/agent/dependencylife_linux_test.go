@@ -184,4 +184,16 @@ func TestDependencyContainers(t *testing.T) {
 	if g := ask(); g.body != "GET /x " {
 		t.Errorf("after revert the caller gets %+v", g)
 	}
+
+	// The same at the caller, by the server's name, with Docker's own rules for its name server.
+	in, err = a.Inject(t.Context(), b.target, faults.HTTPError{Status: 502, Calls: faults.Calls{Port: 8080, Percent: 100, Side: faults.Calling,
+		Peer: faults.Hosts{Names: []string{"web-" + b.label[len(b.label)-8:]}}}}, InjectOptions{TTL: time.Minute})
+	must(t, err)
+	if g := ask(); g.status != 502 {
+		t.Errorf("the caller gets %+v", g)
+	}
+	must(t, in.Revert(t.Context()))
+	if g := ask(); g.body != "GET /x " {
+		t.Errorf("after revert the caller gets %+v", g)
+	}
 }

@@ -61,8 +61,8 @@ func (p *proxy) concerned(s socket) bool {
 
 // noteOlder remembers the connections that are older than the rule. It comes before the
 // first connection is accepted: those that the rule has met wait at a listener.
-func (p *proxy) noteOlder() error {
-	return p.in(func() error {
+func (p *proxy) noteOlder() {
+	p.unknown = p.in(func() error {
 		waiting := map[string]bool{}
 		all, err := established(func(s socket) bool {
 			for _, l := range p.listeners {
@@ -84,6 +84,9 @@ func (p *proxy) noteOlder() error {
 // endOlder ends the connections older than the rule that a stage concerns, and those
 // whose bytes pass through the proxy unseen. It gives their number.
 func (p *proxy) endOlder(ctx context.Context, s *stage, sessions []carried) (int, error) {
+	if p.unknown != nil {
+		return 0, fmt.Errorf("older connections stay: %w", p.unknown)
+	}
 	n, err := gently(ctx, func() (out []socket, err error) {
 		err = p.in(func() error {
 			out, err = established(func(o socket) bool {
@@ -114,7 +117,7 @@ func (p *proxy) endSessions(ctx context.Context, of []carried) int {
 
 // activityOf asks the kernel about a socket of our own; one that is closed is idle.
 func activityOf(c *net.TCPConn) activity {
-	a := activity{sent: quietMS, recv: quietMS}
+	var a activity
 	raw, err := c.SyscallConn()
 	if err != nil {
 		return a
@@ -122,6 +125,7 @@ func activityOf(c *net.TCPConn) activity {
 	_ = raw.Control(func(fd uintptr) {
 		if info, err := unix.GetsockoptTCPInfo(int(fd), unix.SOL_TCP, unix.TCP_INFO); err == nil {
 			a.sent, a.recv, a.queued = info.Last_data_sent, info.Last_data_recv, info.Unacked
+			a.in, a.out = info.Data_segs_in, info.Data_segs_out
 		}
 		if n, err := unix.IoctlGetInt(int(fd), unix.TIOCINQ); err == nil {
 			a.queued += uint32(n)

@@ -26,6 +26,7 @@ type proxy struct {
 	callers   *callers // nil: the kernel cannot translate
 	listeners []net.Listener
 	older     map[[diagIDs]byte]bool // connections that were there before
+	unknown   error                  // why they are not known
 
 	mu       sync.Mutex
 	stages   []*stage
@@ -73,12 +74,10 @@ func (p *proxy) open() error {
 	if err == nil {
 		err = p.steer()
 	}
-	if err == nil {
-		err = p.noteOlder()
-	}
 	if err != nil {
 		return err
 	}
+	p.noteOlder()
 	for _, l := range p.listeners {
 		go p.accept(l)
 	}

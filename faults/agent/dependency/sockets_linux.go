@@ -20,9 +20,13 @@ const (
 	diagIDs      = 48 // of inet_diag_sockid
 )
 
-// quietMS is how long nothing may have come or gone before a connection counts as
-// idle: the parts of one answer come closer together.
-const quietMS = 20
+// How long nothing may have come or gone before a connection counts as idle, in
+// milliseconds: the parts of one answer come closer together. Where a question and an
+// answer fell into one tick of the kernel's clock, nobody knows which was the last.
+const (
+	quietMS    = 20
+	tieQuietMS = 200
+)
 
 // socket is an established TCP socket as the kernel tells of it.
 type socket struct {
@@ -37,16 +41,26 @@ type socket struct {
 type activity struct {
 	queued     uint32 // bytes that are not read, or not acknowledged
 	sent, recv uint32 // milliseconds since data was last sent and received
+	out, in    uint32 // segments with data so far
 }
 
 // idle tells whether no call is under way: the last data was an answer, which the
 // server has sent and the client received.
 func (a activity) idle(server bool) bool {
-	answered := a.sent <= a.recv
+	asked, answered, answers := a.recv, a.sent, a.out
 	if !server {
-		answered = a.recv <= a.sent
+		asked, answered, answers = a.sent, a.recv, a.in
 	}
-	return answered && a.queued == 0 && min(a.sent, a.recv) >= quietMS
+	quiet := uint32(quietMS)
+	switch {
+	case a.in == 0 && a.out == 0:
+		return true // nobody has asked anything
+	case a.queued > 0 || answers == 0 || answered > asked:
+		return false
+	case answered == asked:
+		quiet = tieQuietMS
+	}
+	return answered >= quiet
 }
 
 // established lists the sockets of the thread's network namespace that want takes.
@@ -62,6 +76,9 @@ func established(want func(socket) bool) ([]socket, error) {
 		req[2] = 1 << (diagInfo - 1)
 		binary.NativeEndian.PutUint32(req[4:], 1<<unix.BPF_TCP_ESTABLISHED|1<<unix.BPF_TCP_CLOSE_WAIT)
 		messages, err := c.Execute(netlink.Message{Header: netlink.Header{Type: diagByFamily, Flags: netlink.Request | netlink.Dump}, Data: req})
+		if errors.Is(err, unix.ENOENT) {
+			continue // a kernel without this version of IP
+		}
 		if err != nil {
 			return nil, fmt.Errorf("list connections: %w", err)
 		}
@@ -103,8 +120,9 @@ func parseSocket(b []byte) (s socket, ok bool) {
 		switch {
 		case a.Type == diagMark && len(a.Data) >= 4:
 			s.mark = binary.NativeEndian.Uint32(a.Data)
-		case a.Type == diagInfo && len(a.Data) >= 56:
+		case a.Type == diagInfo && len(a.Data) >= 160:
 			s.sent, s.recv = binary.NativeEndian.Uint32(a.Data[44:]), binary.NativeEndian.Uint32(a.Data[52:])
+			s.in, s.out = binary.NativeEndian.Uint32(a.Data[152:]), binary.NativeEndian.Uint32(a.Data[156:])
 		}
 	}
 	return s, true
