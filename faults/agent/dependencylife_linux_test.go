@@ -185,9 +185,15 @@ func TestDependencyContainers(t *testing.T) {
 		t.Errorf("after revert the caller gets %+v", g)
 	}
 
-	// The same at the caller, by the server's name, with Docker's own rules for its name server.
+	// The same at the caller.
+	server, err := b.Inspect(t.Context(), id)
+	must(t, err)
+	var addresses []string
+	for _, ip := range server.Networks {
+		addresses = append(addresses, ip)
+	}
 	in, err = a.Inject(t.Context(), b.target, faults.HTTPError{Status: 502, Calls: faults.Calls{Port: 8080, Percent: 100, Side: faults.Calling,
-		Peer: faults.Hosts{Names: []string{"web-" + b.label[len(b.label)-8:]}}}}, InjectOptions{TTL: time.Minute})
+		Peer: faults.Hosts{Addresses: addresses}}}, InjectOptions{TTL: time.Minute})
 	must(t, err)
 	if g := ask(); g.status != 502 {
 		t.Errorf("the caller gets %+v", g)

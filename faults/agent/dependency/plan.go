@@ -1,7 +1,15 @@
-// Package dependency carries the faults of a proxy: one in front of a port of the
-// target, which an nft rule (tproxy) hands new connections to.
+// Package dependency carries the faults of a proxy. On the called side it stands in
+// front of a port of the target, which an nft rule (tproxy) hands new connections to; on
+// the calling side a rule at the target's output (NAT) sends it what the target calls.
 //
-// Rule, listeners and connections belong to the agent's process. When it is killed
+// The proxy's own connections are marked, so that the rules let them pass. On the called
+// side the mark also says for whom one is made, and NAT gives it that caller's address;
+// its port is another, as the caller's own leads to the proxy.
+//
+// A connection that no stage may do anything to is passed from socket to socket by the
+// kernel, unread. Others are looked into: HTTP/1 request by request, else as a whole.
+//
+// Rules, listeners and connections belong to the agent's process. When it is killed
 // they go: new connections go to the server as before, those under way end.
 package dependency
 
