@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -70,6 +71,40 @@ func TestDependencyCalling(t *testing.T) {
 			t.Errorf("injected with %v", err)
 		}
 	})
+}
+
+// Faults for different peers on one port go one by one, each from its own peer.
+func TestDependencyCallingStack(t *testing.T) {
+	l := newLab(t)
+	before := l.snapshot()
+	port := l.serveIn(l.peer, func(ln net.Listener) { http.Serve(ln, page) })
+	a := startAgent(t, "")
+	put := func(status int, peer string) string {
+		return a.put(t, l, "http-error", fmt.Sprintf(`{"side":"calling","port":%d,"percent":100,"status":%d,"peer":{"addresses":[%q]}}`, port, status, peer), noProbes).ID
+	}
+	check := func(far, by, other int) {
+		t.Helper()
+		var answers []int
+		for _, host := range []string{farAddr, bystanderAddr, peerAddr} {
+			answers = append(answers, get(user(t, l.target), fmt.Sprintf("http://%s:%d/", host, port)).status)
+		}
+		if want := []int{far, by, other}; !slices.Equal(answers, want) {
+			t.Errorf("they answer %v, want %v", answers, want)
+		}
+	}
+	far, by := put(501, farAddr), put(502, bystanderAddr)
+	check(501, 502, 200)
+	a.take(t, far)
+	check(200, 502, 200)
+	all := a.put(t, l, "http-error", fmt.Sprintf(`{"side":"calling","port":%d,"percent":100,"status":503}`, port)).ID
+	check(503, 502, 503)
+	a.take(t, by)
+	check(503, 503, 503)
+	a.take(t, all)
+	check(200, 200, 200)
+	if after := l.snapshot(); after != before {
+		t.Errorf("left: %s", after)
+	}
 }
 
 // Names are followed on the calling side as those of faults on packets are.

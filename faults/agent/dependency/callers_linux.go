@@ -29,6 +29,7 @@ const minPort, maxPort = 1024, 32767
 type callers struct {
 	conn  *nftables.Conn
 	table *nftables.Table
+	grip  grip                   // of its socket
 	maps  map[byte]*nftables.Set // by version of IP; none on the calling side
 
 	mu    sync.Mutex
@@ -37,12 +38,12 @@ type callers struct {
 
 // openCallers is for the thread in the target's network namespace. The calling side
 // needs the table too, for its translations, and keeps no address.
-func openCallers(side faults.Side, port uint16) (*callers, error) {
-	conn, table, err := openTable(fmt.Sprintf("faultlab-from-%d-%d-%d", port, os.Getpid(), tables.Add(1)))
+func openCallers(side faults.Side, port uint16, spare *spares) (*callers, error) {
+	conn, table, raw, err := openTableOf(fmt.Sprintf("faultlab-from-%d-%d-%d", port, os.Getpid(), tables.Add(1)))
 	if err != nil {
 		return nil, err
 	}
-	c := &callers{conn: conn, table: table, maps: map[byte]*nftables.Set{}, marks: map[netip.Addr]uint32{}}
+	c := &callers{conn: conn, table: table, grip: spare.outlive(raw), maps: map[byte]*nftables.Set{}, marks: map[netip.Addr]uint32{}}
 	chain := conn.AddChain(&nftables.Chain{Name: "from", Table: table, Type: nftables.ChainTypeNAT,
 		Hooknum: nftables.ChainHookPostrouting, Priority: nftables.ChainPriorityNATSource})
 	families := map[byte]nftables.SetDatatype{unix.NFPROTO_IPV4: nftables.TypeIPAddr, unix.NFPROTO_IPV6: nftables.TypeIP6Addr}
@@ -62,7 +63,7 @@ func openCallers(side faults.Side, port uint16) (*callers, error) {
 		conn.AddRule(&nftables.Rule{Table: table, Chain: chain, Exprs: exprs})
 	}
 	if err = errors.Join(err, conn.Flush()); err != nil {
-		return nil, errors.Join(err, conn.CloseLasting())
+		return nil, errors.Join(err, c.close())
 	}
 	return c, nil
 }
@@ -96,5 +97,5 @@ func (c *callers) close() error {
 		return nil
 	}
 	c.conn.DelTable(c.table)
-	return errors.Join(c.conn.Flush(), c.conn.CloseLasting())
+	return errors.Join(c.conn.Flush(), c.conn.CloseLasting(), c.grip.release())
 }

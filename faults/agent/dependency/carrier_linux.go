@@ -82,7 +82,7 @@ func (f *Fault) Place(ctx context.Context) (carrier.Placed, error) {
 	if f.proxy, err = f.proxies.add(f.order.Target, f.calls, f.stage); err != nil {
 		return carrier.Placed{}, err
 	}
-	if f.proxy.callers == nil {
+	if f.proxy.translation() == nil {
 		f.note("the server sees the target's own address in place of the caller's: nftables cannot translate it here")
 	}
 	// The stage is in place but not on yet: what a call gets through the proxy.

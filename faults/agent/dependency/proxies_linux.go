@@ -19,6 +19,8 @@ import (
 type Proxies struct {
 	mu sync.Mutex
 	by map[key]*proxy
+
+	spare spares
 }
 
 type key struct {
@@ -54,9 +56,9 @@ func (ps *Proxies) add(t carrier.Target, c faults.Calls, s *stage) (*proxy, erro
 	p := ps.by[k]
 	if p == nil {
 		p = fresh
-		p.stages = []*stage{s}
+		p.stages, p.spare = []*stage{s}, &ps.spare
 		if err := p.open(); err != nil {
-			return nil, errors.Join(err, p.close())
+			return nil, errors.Join(err, p.close(), p.finish(context.Background(), false))
 		}
 		if ps.by == nil {
 			ps.by = map[key]*proxy{}

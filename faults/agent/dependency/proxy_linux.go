@@ -23,6 +23,7 @@ type proxy struct {
 	side      faults.Side
 	in        func(func() error) error // the target's network namespace
 	rules     *rules
+	spare     *spares
 	callers   *callers // nil: the kernel cannot translate
 	listeners []net.Listener
 	older     map[[diagIDs]byte]bool // connections that were there before
@@ -66,7 +67,7 @@ func (p *proxy) open() error {
 		if p.rules, err = openRules(p.side, p.port, to); err != nil {
 			return err
 		}
-		if p.callers, err = openCallers(p.side, p.port); err != nil && p.side == faults.Calling {
+		if p.callers, err = openCallers(p.side, p.port, p.spare); err != nil && p.side == faults.Calling {
 			return p.rules.missing(err)
 		}
 		return nil
@@ -141,7 +142,7 @@ func (p *proxy) serve(c *net.TCPConn) {
 	}
 	mark := ownMark
 	if !own {
-		mark = p.callers.mark(from.Addr())
+		mark = p.translation().mark(from.Addr())
 	}
 	server, err := p.dial(context.Background(), p.behind(first, to), mark, nil)
 	if err != nil {
@@ -159,6 +160,12 @@ func (p *proxy) serve(c *net.TCPConn) {
 	}
 	defer p.untrack(s)
 	s.run()
+}
+
+func (p *proxy) translation() *callers {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.callers
 }
 
 // behind is where a call goes on to.
