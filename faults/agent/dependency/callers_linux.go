@@ -29,7 +29,7 @@ const minPort, maxPort = 1024, 32767
 type callers struct {
 	conn  *nftables.Conn
 	table *nftables.Table
-	grip  grip                   // of its socket
+	spare *spares                // gave its socket a low number
 	maps  map[byte]*nftables.Set // by version of IP; none on the calling side
 
 	mu    sync.Mutex
@@ -39,11 +39,13 @@ type callers struct {
 // openCallers is for the thread in the target's network namespace. The calling side
 // needs the table too, for its translations, and keeps no address.
 func openCallers(side faults.Side, port uint16, spare *spares) (*callers, error) {
-	conn, table, raw, err := openTableOf(fmt.Sprintf("faultlab-from-%d-%d-%d", port, os.Getpid(), tables.Add(1)))
+	spare.lend()
+	conn, table, err := openTable(fmt.Sprintf("faultlab-from-%d-%d-%d", port, os.Getpid(), tables.Add(1)))
 	if err != nil {
+		spare.giveBack()
 		return nil, err
 	}
-	c := &callers{conn: conn, table: table, grip: spare.outlive(raw), maps: map[byte]*nftables.Set{}, marks: map[netip.Addr]uint32{}}
+	c := &callers{conn: conn, table: table, spare: spare, maps: map[byte]*nftables.Set{}, marks: map[netip.Addr]uint32{}}
 	chain := conn.AddChain(&nftables.Chain{Name: "from", Table: table, Type: nftables.ChainTypeNAT,
 		Hooknum: nftables.ChainHookPostrouting, Priority: nftables.ChainPriorityNATSource})
 	families := map[byte]nftables.SetDatatype{unix.NFPROTO_IPV4: nftables.TypeIPAddr, unix.NFPROTO_IPV6: nftables.TypeIP6Addr}
@@ -61,6 +63,11 @@ func openCallers(side faults.Side, port uint16, spare *spares) (*callers, error)
 			&expr.Immediate{Register: 3, Data: binary.BigEndian.AppendUint16(nil, maxPort)},
 			&expr.NAT{Type: expr.NATTypeSourceNAT, Family: uint32(family), RegAddrMin: 1, RegProtoMin: 2, RegProtoMax: 3})
 		conn.AddRule(&nftables.Rule{Table: table, Chain: chain, Exprs: exprs})
+	}
+	if side == faults.Calling {
+		// The kernel follows connections only while a rule needs to know of them, and
+		// those that send calls to the proxy may be gone before the connections are.
+		conn.AddRule(&nftables.Rule{Table: table, Chain: chain, Exprs: []expr.Any{&expr.Ct{Register: 1, Key: expr.CtKeySTATE}}})
 	}
 	if err = errors.Join(err, conn.Flush()); err != nil {
 		return nil, errors.Join(err, c.close())
@@ -97,5 +104,6 @@ func (c *callers) close() error {
 		return nil
 	}
 	c.conn.DelTable(c.table)
-	return errors.Join(c.conn.Flush(), c.conn.CloseLasting(), c.grip.release())
+	defer c.spare.giveBack()
+	return errors.Join(c.conn.Flush(), c.conn.CloseLasting())
 }

@@ -41,22 +41,17 @@ type rules struct {
 // openTable makes a table that goes with its socket. It is for the thread in the
 // target's network namespace.
 func openTable(name string) (*nftables.Conn, *nftables.Table, error) {
-	conn, table, _, err := openTableOf(name)
-	return conn, table, err
-}
-
-func openTableOf(name string) (*nftables.Conn, *nftables.Table, *netlink.Conn, error) {
 	var raw *netlink.Conn
 	conn, err := nftables.New(nftables.AsLasting(), nftables.WithSockOptions(func(c *netlink.Conn) error { raw = c; return nil }))
 	if err != nil {
-		return nil, nil, nil, fmt.Errorf("open nftables socket: %w", err)
+		return nil, nil, fmt.Errorf("open nftables socket: %w", err)
 	}
 	table := &nftables.Table{Name: name, Family: nftables.TableFamilyINet}
 	if err := nft.NewTable(raw, name, nft.Owner, netlink.Excl); err != nil {
 		_ = conn.CloseLasting()
-		return nil, nil, nil, err
+		return nil, nil, err
 	}
-	return conn, table, raw, nil
+	return conn, table, nil
 }
 
 // openRules makes the table, which takes nothing yet.
