@@ -1,0 +1,48 @@
+package main
+
+import (
+	"context"
+
+	"github.com/spf13/cobra"
+
+	"faultlab/targets/shop/catalog"
+	"faultlab/targets/shop/checkout"
+	"faultlab/targets/shop/payments"
+	"faultlab/targets/shop/service"
+	"faultlab/targets/shop/web"
+)
+
+func newWeb() *cobra.Command {
+	c := web.DefaultConfig()
+	return newService(web.Name, "Serve the API the users' apps call", &c, web.Build)
+}
+
+func newCatalog() *cobra.Command {
+	c := catalog.DefaultConfig()
+	return newService(catalog.Name, "Serve products from the database", &c, catalog.Build)
+}
+
+func newCheckout() *cobra.Command {
+	c := checkout.DefaultConfig()
+	return newService(checkout.Name, "Take orders and have the partner charge for them", &c, checkout.Build)
+}
+
+func newPayments() *cobra.Command {
+	c := payments.DefaultConfig()
+	return newService(payments.Name, "Stand for the partner who charges customers' cards", &c, payments.Build)
+}
+
+// newService gives the command of one of the shop's services.
+func newService[C service.Config](name, short string, c C, build func(context.Context, *service.Service, C) (func(), error)) *cobra.Command {
+	var config string
+	cmd := &cobra.Command{
+		Use:   name,
+		Short: short + " (release by SHOP_RELEASE, place by REGION and ZONE)",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return service.Run(cmd.Context(), name, config, c, cmd.OutOrStdout(), build)
+		},
+	}
+	cmd.Flags().StringVar(&config, "config", "/etc/shop/"+name+".yaml", "configuration `file`")
+	return cmd
+}

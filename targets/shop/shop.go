@@ -1,0 +1,33 @@
+// Package shop lists the services of the sample shop. Each is a package of its own:
+// web, which the users call, catalog and checkout, which web calls and which use
+// PostgreSQL, and payments, which stands for a partner that checkout calls.
+package shop
+
+import (
+	"slices"
+
+	"faultlab/targets/shop/catalog"
+	"faultlab/targets/shop/checkout"
+	"faultlab/targets/shop/service"
+	"faultlab/targets/shop/web"
+)
+
+// Release is one version of one service.
+type Release struct {
+	Service string   // e.g. "web"
+	Version string   // e.g. "5.8.0"
+	Changes []string // changelog lines, without bullets
+}
+
+// Releases are all releases of the shop's own services, oldest first within each.
+func Releases() []Release {
+	return slices.Concat(of(web.Name, web.Releases), of(catalog.Name, catalog.Releases), of(checkout.Name, checkout.Releases))
+}
+
+func of[F any](name string, releases []service.Release[F]) []Release {
+	var out []Release
+	for _, r := range releases {
+		out = append(out, Release{name, r.Version, r.Changes})
+	}
+	return out
+}
