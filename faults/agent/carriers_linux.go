@@ -1,6 +1,8 @@
 package agent
 
 import (
+	"net/netip"
+
 	"faultlab/faults/agent/carrier"
 	"faultlab/faults/agent/cgroup"
 	"faultlab/faults/agent/database"
@@ -39,7 +41,12 @@ func carryDatabase(s space, o carrier.Order) (carrier.Carrier, error) {
 }
 
 func carryDependency(s space, o carrier.Order) (carrier.Carrier, error) {
-	return s.(*linuxSpace).kernel.proxies.Carry(o)
+	f, err := s.(*linuxSpace).kernel.proxies.Carry(o)
+	if f == nil || err != nil {
+		return nil, err
+	}
+	fixed, names := f.Peers()
+	return follows(o.Target, f, names, fixed, func(prefixes []netip.Prefix, _ bool) error { return f.Aim(prefixes) }), nil
 }
 
 func carryDisk(s space, o carrier.Order) (carrier.Carrier, error) {

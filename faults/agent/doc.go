@@ -26,6 +26,10 @@
 // hands a packet would fail with EPERM, which no network answers. Connections are reset
 // by the queue.
 //
+// Faults on calls are carried by a proxy in the target's network namespace, which
+// nftables hands new connections to: tproxy in front of a port of the target, NAT at its
+// output in front of what it calls. See package dependency.
+//
 // Peers by name are looked up in the target's network with its own resolv.conf and hosts
 // file, and followed while the fault is active; the entry's notes tell of changes.
 //

@@ -32,7 +32,9 @@ type linux struct {
 }
 
 func newKernel() (kernel, error) {
-	return &linux{probeOnce: sync.OnceValue(probeKernel), spaces: map[uint64]*linuxSpace{}}, nil
+	k := &linux{probeOnce: sync.OnceValue(probeKernel), spaces: map[uint64]*linuxSpace{}}
+	k.proxies.Reserve()
+	return k, nil
 }
 
 // Probe tries what the kernel of this machine can do, in a namespace of its own.

@@ -14,7 +14,7 @@ import (
 )
 
 // skip ends a test for a typed reason; where everything must be there, it fails it.
-func skip(t *testing.T, reason string) {
+func skip(t testing.TB, reason string) {
 	t.Helper()
 	if os.Getenv("FAULTLAB_REQUIRE") == "1" {
 		t.Fatalf("required here: %s", reason)
@@ -22,7 +22,7 @@ func skip(t *testing.T, reason string) {
 	t.Skip(reason)
 }
 
-func needRoot(t *testing.T) {
+func needRoot(t testing.TB) {
 	t.Helper()
 	if os.Geteuid() != 0 {
 		skip(t, "not root")
@@ -39,12 +39,12 @@ const (
 )
 
 type testLab struct {
-	t            *testing.T
+	t            testing.TB
 	target, peer netns.NsHandle
 	proc         *exec.Cmd
 }
 
-func newLab(t *testing.T) *testLab {
+func newLab(t testing.TB) *testLab {
 	t.Helper()
 	needRoot(t)
 	l := &testLab{t: t}
@@ -91,7 +91,7 @@ func (l *testLab) ready() {
 	l.t.Fatal("the test network does not come up")
 }
 
-func up(t *testing.T, ns netns.NsHandle, addrs ...string) {
+func up(t testing.TB, ns netns.NsHandle, addrs ...string) {
 	t.Helper()
 	must(t, inNamespace(ns, func() error {
 		for _, name := range []string{"lo", "eth0"} {
@@ -119,7 +119,7 @@ func up(t *testing.T, ns netns.NsHandle, addrs ...string) {
 	}))
 }
 
-func must(t *testing.T, err error) {
+func must(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)
