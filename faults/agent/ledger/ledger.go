@@ -22,7 +22,7 @@ import (
 const PutBackAct = "put-back"
 
 // Slot is where one value is kept: a file of a control group, or with a PID the
-// soft limit of open files of a process that started at Start.
+// limits of open files of a process that started at Start, as [Files] writes them.
 type Slot struct {
 	Group cgroup.Group `json:"group,omitzero"`
 	File  string       `json:"file,omitempty"`
@@ -137,6 +137,53 @@ func (l *Ledger) Original(s Slot) (string, error) {
 	return s.read()
 }
 
+// Enforce makes the bids of an injection hold where something laxer has taken their
+// place, and says where that was. What was found there is what will be put back.
+func (l *Ledger) Enforce(k carrier.Keeper, id string) ([]Slot, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var again []Slot
+	var errs []error
+	for _, slot := range l.order {
+		a := l.accounts[slot]
+		if _, ok := a.bids[id]; !ok {
+			continue
+		}
+		now, err := slot.read()
+		if gone(err) || err == nil && !laxer(now, a.effective()) {
+			continue
+		}
+		if err == nil {
+			err = l.adopt(k, slot, a, now)
+		}
+		if err != nil && !gone(err) {
+			errs = append(errs, fmt.Errorf("set %s again: %w", slot, err))
+			continue
+		}
+		again = append(again, slot)
+	}
+	return again, errors.Join(errs...)
+}
+
+// adopt takes what somebody else has set for the original and sets the slot again.
+func (l *Ledger) adopt(k carrier.Keeper, slot Slot, a *account, now string) error {
+	original := slot.without(now, a.ours, a.original)
+	release, err := k.Keep(PutBackAct, promise{slot, original, a.ours})
+	if err != nil {
+		return err
+	}
+	a.release()
+	a.original, a.release = original, release
+	return slot.write(a.effective())
+}
+
+// Held says whether any bid is in a slot.
+func (l *Ledger) Held(s Slot) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.accounts[s] != nil
+}
+
 // effective is the strictest of what is asked for, or the original.
 func (a *account) effective() string {
 	best := a.original
@@ -149,8 +196,10 @@ func (a *account) effective() string {
 }
 
 // Strictness orders the values of a slot: the lower, the stricter. It knows numbers,
-// "max" and -1 for no limit, "quota period" as a share, and a freezer's state.
+// "max" and -1 for no limit, "quota period" as a share, a freezer's state, and limits
+// as [Files] writes them, where the soft one counts.
 func Strictness(value string) float64 {
+	value, _, _ = strings.Cut(value, ":")
 	first, period, pair := strings.Cut(value, " ")
 	switch first {
 	case "max", "-1", "THAWED":
@@ -176,7 +225,8 @@ func (s Slot) replace(ours []string, value string) error {
 		return nil
 	case err != nil:
 		return fmt.Errorf("read %s: %w", s, err)
-	case now == value || !slices.Contains(ours, now):
+	}
+	if value = s.without(now, ours, value); value == now {
 		return nil
 	}
 	if err := s.write(value); err != nil && !gone(err) {
@@ -185,9 +235,54 @@ func (s Slot) replace(ours []string, value string) error {
 	return nil
 }
 
+// without is what a slot that has now should have when ours are to go and value to
+// come: of limits each of the two by itself, because a program may set them apart.
+func (s Slot) without(now string, ours []string, value string) string {
+	soft, hard, pair := strings.Cut(now, ":")
+	if s.PID == 0 || !pair {
+		if slices.Contains(ours, now) {
+			return value
+		}
+		return now
+	}
+	newSoft, newHard, _ := strings.Cut(value, ":")
+	var ourSoft, ourHard bool
+	for _, o := range ours {
+		oSoft, oHard, _ := strings.Cut(o, ":")
+		ourSoft, ourHard = ourSoft || oSoft == soft, ourHard || oHard == hard
+	}
+	if ourSoft {
+		soft = newSoft
+	}
+	if ourHard {
+		hard = newHard
+	}
+	if Strictness(soft) > Strictness(hard) {
+		soft = hard
+	}
+	return soft + ":" + hard
+}
+
+// laxer says whether a value allows more than another.
+func laxer(a, b string) bool {
+	_, hardA, _ := strings.Cut(a, ":")
+	_, hardB, _ := strings.Cut(b, ":")
+	return Strictness(a) > Strictness(b) || Strictness(hardA) > Strictness(hardB)
+}
+
+// Files are limits of open files that allow n, for a process that has others: the soft
+// and the hard one, so that a program which raises the soft one gains nothing. Where
+// this process could not give the hard limit back, it stays.
+func Files(n int, others string) string {
+	if hard := others[strings.Index(others, ":")+1:]; !mayRaise() {
+		return fmt.Sprintf("%d:%s", n, hard)
+	}
+	return fmt.Sprintf("%d:%d", n, n)
+}
+
 func (s Slot) String() string {
 	if s.PID != 0 {
-		return fmt.Sprintf("the limit of open files of process %d", s.PID)
+		return fmt.Sprintf("the limits of open files of process %d", s.PID)
 	}
 	return s.File + " of " + s.Group.Path
 }
