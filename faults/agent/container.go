@@ -93,7 +93,7 @@ func run(ctx context.Context, o Options, name string) (string, *Client, error) {
 		id, client, err = runAs(ctx, o, s)
 	}
 	if err != nil {
-		return "", nil, fmt.Errorf("start agent: %w", err)
+		return "", nil, explain(fmt.Errorf("start agent: %w", err))
 	}
 	return id, client, nil
 }

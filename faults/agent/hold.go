@@ -41,7 +41,7 @@ func (h Holding) name(part string) string { return "faultlab-" + part + "-" + h.
 // taken explains an error about a container's name: names are made of ids.
 func (h Holding) taken(err error) error {
 	if !strings.Contains(err.Error(), "is already in use") {
-		return err
+		return explain(err)
 	}
 	return &Error{Code: Refused, Message: fmt.Sprintf("the id %q is taken", h.Options.ID),
 		Remedy: "choose another, or end that injection: faultlab revert " + h.Options.ID}
@@ -55,6 +55,9 @@ func Hold(ctx context.Context, h Holding, show func(Entry)) (Entry, error) {
 	c, err := h.Engine.Inspect(ctx, h.Container)
 	if err != nil {
 		return Entry{}, err
+	}
+	if err := admissible(c, "", true); err != nil {
+		return Entry{}, err // before anything is made
 	}
 	a, err := Start(ctx, Options{Engine: h.Engine, Image: h.Image, Name: h.name("agent"), Labels: h.labels("agent", c.Name)})
 	if err != nil {
@@ -106,6 +109,9 @@ func Detach(ctx context.Context, h Holding, command []string, input string) (Ent
 	}
 	c, err := h.Engine.Inspect(ctx, h.Container)
 	if err != nil {
+		return Entry{}, err
+	}
+	if err := admissible(c, "", true); err != nil {
 		return Entry{}, err
 	}
 	release := h.Engine.Guard(h.name("hold")) // until it runs
