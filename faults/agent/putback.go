@@ -124,4 +124,3 @@ func (in *Injection) look(ctx context.Context) {
 	}
 	in.lost("not put back after a restart: " + last.Error())
 }
-
