@@ -113,24 +113,32 @@ func TestInjectErrors(t *testing.T) {
 		t.Fatal(err)
 	}
 	os.WriteFile(fmt.Sprintf("/proc/%d/root/data/all", c.Pid), make([]byte, 1<<20), 0o600)
-	latency := []string{"latency", "--param", "delay=200ms"}
+	if c, err = e.Inspect(t.Context(), name); err != nil {
+		t.Fatal(err)
+	}
+	nobody := "" // an address of the target's own network that nobody has
+	for _, ip := range c.Networks {
+		nobody = ip[:strings.LastIndexByte(ip, '.')] + ".254"
+	}
+	latency := []string{"latency", "--param", "delay=200ms", "--for", "20s"}
 	for _, tt := range []struct {
 		name, target string
 		args         []string
 		env          string
 		text, hint   string
+		detach       bool // also by a helper
 	}{
-		{"a parameter out of range", name, []string{"loss", "--param", "percent=101"}, "", "want above 0, up to 100", "faultlab faults loss"},
-		{"a parameter that is none", name, []string{"latency", "--param", "delay=fast"}, "", "delay", "faultlab faults latency"},
-		{"no such container", "inject-nobody", latency, "", "no container", "docker ps"},
-		{"a stopped container", stopped, latency, "", "is not running but exited", "docker start"},
-		{"the host's network", other("host", engine.Spec{Networks: []engine.Join{{Network: "host"}}}), latency, "", "shares the host's network", "--network host"},
-		{"no network", other("alone", engine.Spec{NoNetwork: true}), latency, "", "no address to probe", "probe"},
-		{"nobody answers", name, append([]string{"--probe", "192.0.2.1"}, latency...), "", "192.0.2.1", "probe"},
-		{"a target whose disk is full", full, []string{"disk-fill", "--param", "path=/data"}, "", "as full without the fault", "faultlab faults"},
-		{"the engine's disk is full", name, latency, refusing(t, e, 500, "mkdir /var/lib/docker/x: no space left on device"), "no space left on device", "df"},
-		{"this machine's disk is full", name, latency, "GOTMPDIR=" + fullDisk(t), "no space left on device", "df"},
-		{"an engine that gives no privileges", name, latency, refusing(t, e, 403, "authorization denied by plugin p: privileged"), "authorization denied", "privileged"},
+		{"a parameter out of range", name, []string{"loss", "--param", "percent=101"}, "", "want above 0, up to 100", "faultlab faults loss", false},
+		{"a parameter that is none", name, []string{"latency", "--param", "delay=fast"}, "", `"fast" is not a duration`, "faultlab faults latency", false},
+		{"no such container", "inject-nobody", latency, "", "no container", "docker ps", false},
+		{"a stopped container", stopped, latency, "", "is not running but exited", "docker start", true},
+		{"the host's network", other("host", engine.Spec{Networks: []engine.Join{{Network: "host"}}}), latency, "", "shares the host's network", "--network host", false},
+		{"no network", other("alone", engine.Spec{NoNetwork: true}), latency, "", "no address to probe", "probe", true},
+		{"nobody answers", name, append([]string{"--probe", nobody}, latency...), "", nobody, "probe", true},
+		{"a target whose disk is full", full, []string{"disk-fill", "--param", "path=/data"}, "", "as full without the fault", "faultlab faults", false},
+		{"the engine's disk is full", name, latency, refusing(t, e, 500, "mkdir /var/lib/docker/x: no space left on device"), "no space left on device", "df", true},
+		{"this machine's disk is full", name, latency, "GOTMPDIR=" + fullDisk(t), "no space left on device", "df", false},
+		{"an engine that gives no privileges", name, latency, refusing(t, e, 403, "authorization denied by plugin p: privileged"), "authorization denied", "privileged", false},
 		{"a rootless engine", name, latency, through(t, e, func(w http.ResponseWriter, r *http.Request) bool {
 			if strings.HasSuffix(r.URL.Path, "/info") {
 				w.Header().Set("Content-Type", "application/json")
@@ -138,9 +146,9 @@ func TestInjectErrors(t *testing.T) {
 				return true
 			}
 			return false
-		}), "the engine is rootless", "runs as root"},
+		}), "the engine is rootless", "runs as root", false},
 	} {
-		for _, more := range [][]string{nil, {"--detach"}} {
+		for _, more := range [][]string{nil, {"--detach"}}[:1+n(tt.detach)] {
 			t.Run(strings.Join(append([]string{tt.name}, more...), " "), func(t *testing.T) {
 				before := inNetwork(t, e, name, rulesOf)
 				cmd := exec.Command("faultlab", append(append([]string{"inject", tt.target}, tt.args...), more...)...)
@@ -156,6 +164,14 @@ func TestInjectErrors(t *testing.T) {
 			})
 		}
 	}
+}
+
+// n is 1 for true.
+func n(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
 }
 
 // nothingOn fails unless there are soon no containers of an injection on a target.
@@ -198,7 +214,7 @@ func TestInjectIntoContainerThatEnds(t *testing.T) {
 				t.Fatal(err)
 			}
 			t.Cleanup(func() { e.Remove(context.WithoutCancel(t.Context()), id) })
-			cmd := exec.Command("faultlab", "inject", name, "loss", "--param", "percent="+tt.percent)
+			cmd := exec.Command("faultlab", "inject", name, "loss", "--param", "percent="+tt.percent, "--for", "60s")
 			var said, failed strings.Builder
 			cmd.Stderr = &failed
 			out, err := cmd.StdoutPipe()
