@@ -8,7 +8,6 @@ import (
 	"faultlab/faults/agent/carrier"
 	"faultlab/faults/agent/cgroup"
 	"faultlab/faults/agent/ledger"
-	"faultlab/faults/agent/standin"
 )
 
 // maxForks bounds the processes that are made to reach a limit.
@@ -40,7 +39,7 @@ func (p *pidLimit) Place(ctx context.Context) (carrier.Placed, error) {
 	case p.limit > used+maxForks:
 		return carrier.Placed{}, carrier.Errorf(carrier.BadRequest, "limit is %d; want at most %d: the container has %d, and a limit further off is not proved", p.limit, used+maxForks, used)
 	}
-	s, err := standin.Start(ctx, p.m.Child(standin.Role), p.o.Target.PID, p.group)
+	s, err := p.standIn(ctx, p.group)
 	if err != nil {
 		return carrier.Placed{}, err
 	}
@@ -71,9 +70,9 @@ func (p *pidLimit) Take(ctx context.Context) error {
 	}
 	return gone(p.slot, strconv.Itoa(p.limit), p.group, func(now string) error {
 		if ledger.Strictness(now) <= float64(p.limit) {
-			return nil
+			return errStricter
 		}
-		s, err := standin.Start(ctx, p.m.Child(standin.Role), p.o.Target.PID, p.group)
+		s, err := p.standIn(ctx, p.group)
 		if err != nil {
 			return err
 		}

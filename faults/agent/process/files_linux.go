@@ -148,10 +148,16 @@ func (f *fdLimit) Take(context.Context) error {
 		return nil // it has ended
 	}
 	now, err := limitOf(f.o.Target.PID)
-	if err == nil && now == f.limit && !f.m.Ledger.Held(ledger.Slot{PID: f.o.Target.PID, Start: start}) {
+	if err != nil || now > f.limit {
+		return nil
+	}
+	if f.m.Ledger.Held(ledger.Slot{PID: f.o.Target.PID, Start: start}) {
+		return errStricter
+	}
+	if now == f.limit {
 		return carrier.Errorf(carrier.Unproved, "process %d still may open only %d files", f.o.Target.PID, now)
 	}
-	return nil
+	return nil // the program has set less itself
 }
 
 func (f *fdLimit) Drop() error {

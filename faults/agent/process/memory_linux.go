@@ -13,7 +13,6 @@ import (
 	"faultlab/faults/agent/carrier"
 	"faultlab/faults/agent/cgroup"
 	"faultlab/faults/agent/ledger"
-	"faultlab/faults/agent/standin"
 )
 
 const mib = 1 << 20
@@ -111,7 +110,7 @@ func (l *memoryLimit) Place(ctx context.Context) (carrier.Placed, error) {
 // reach uses memory in the group until a little above a limit would be in use, of
 // a sort that the kernel can take back, and gives the use that came of it.
 func (l *memoryLimit) reach(ctx context.Context, bytes uint64) (top uint64, err error) {
-	s, err := standin.Start(ctx, l.m.Child(standin.Role), l.o.Target.PID, l.mem.group)
+	s, err := l.standIn(ctx, l.mem.group)
 	if err != nil {
 		return 0, err
 	}
@@ -147,7 +146,7 @@ func (l *memoryLimit) Take(ctx context.Context) error {
 	bytes := uint64(l.limit) * mib
 	return gone(ledger.Slot{Group: l.mem.group, File: l.mem.limit}, "", l.mem.group, func(now string) error {
 		if ledger.Strictness(now) <= float64(bytes) {
-			return nil
+			return errStricter
 		}
 		top, err := l.reach(ctx, bytes)
 		if err == nil && top <= bytes && ledger.Strictness(now) > float64(bytes+above*mib) {
