@@ -83,3 +83,20 @@ func TestRevertBehindACut(t *testing.T) {
 	}
 	l.untouched(before, time.Second)
 }
+
+// Of two delays of the same lookups the shorter is taken away: what is left is longer.
+func TestRevertOneOfTwoLookupDelays(t *testing.T) {
+	l := newLab(t)
+	l.nameServer().set("db.shop.internal", "10.0.0.5")
+	clean(t, l)
+	a := startAgent(t, "")
+	noProbes := func(r *InjectRequest) { r.Probes = nil }
+	short := a.put(t, l, "dns-delay", `{"delay":"60ms"}`, noProbes)
+	long := a.put(t, l, "dns-delay", `{"delay":"120ms"}`, noProbes)
+	if e := a.take(t, short.ID); e.State != Reverted || !strings.Contains(e.Reason, "another fault on this target") {
+		t.Errorf("the shorter: %s, %q", e.State, e.Reason)
+	}
+	if e := a.take(t, long.ID); e.State != Reverted || e.Reason != "" {
+		t.Errorf("the longer: %s, %q", e.State, e.Reason)
+	}
+}
