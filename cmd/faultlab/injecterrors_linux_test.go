@@ -135,7 +135,7 @@ func TestInjectErrors(t *testing.T) {
 		{"the host's network", other("host", engine.Spec{Networks: []engine.Join{{Network: "host"}}}), latency, "", "shares the host's network", "--network host", false},
 		{"no network", other("alone", engine.Spec{NoNetwork: true}), latency, "", "no address to probe", "probe", true},
 		{"nobody answers", name, append([]string{"--probe", nobody}, latency...), "", nobody, "probe", true},
-		{"a target whose disk is full", full, []string{"disk-fill", "--param", "path=/data"}, "", "as full without the fault", "faultlab faults", false},
+		{"a target whose disk is full", full, []string{"disk-fill", "--param", "path=/data", "--param", "percent=100"}, "", "as full without the fault", "faultlab faults", false},
 		{"the engine's disk is full", name, latency, refusing(t, e, 500, "mkdir /var/lib/docker/x: no space left on device"), "no space left on device", "df", true},
 		{"this machine's disk is full", name, latency, "GOTMPDIR=" + fullDisk(t), "no space left on device", "df", false},
 		{"an engine that gives no privileges", name, latency, refusing(t, e, 403, "authorization denied by plugin p: privileged"), "authorization denied", "privileged", false},
