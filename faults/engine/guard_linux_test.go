@@ -1,8 +1,6 @@
 package engine_test
 
 import (
-	"context"
-	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -56,21 +54,6 @@ func (s *shelf) get(name string) (state string, asked int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.state[name], s.asked
-}
-
-// guardAndDie is the role of a process that is killed while a guard watches it.
-func guardAndDie() {
-	e, err := engine.Open(context.Background())
-	if err != nil {
-		fmt.Println(err)
-		os.Exit(1)
-	}
-	release := e.Guard("a")
-	if os.Getenv("RELEASE") != "" {
-		release()
-	}
-	fmt.Println("guarded")
-	io.Copy(io.Discard, os.Stdin)
 }
 
 func TestGuard(t *testing.T) {
