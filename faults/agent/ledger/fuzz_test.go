@@ -30,7 +30,7 @@ func FuzzWithout(f *testing.F) {
 }
 
 func FuzzStrictness(f *testing.F) {
-	for _, s := range []string{"max", "-1", "20000 100000", "64:128", "FROZEN", "max 100000"} {
+	for _, s := range []string{"max", "-1", "20000 100000", "64:128", "FROZEN", "max 100000", "0 0", "nan", "inf inf"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, value string) {

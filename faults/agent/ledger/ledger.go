@@ -208,10 +208,10 @@ func Strictness(value string) float64 {
 		return 0
 	}
 	n, err := strconv.ParseFloat(first, 64)
-	if err != nil {
+	if err != nil || math.IsNaN(n) {
 		return math.Inf(1)
 	}
-	if p, err := strconv.ParseFloat(period, 64); pair && err == nil {
+	if p, err := strconv.ParseFloat(period, 64); pair && err == nil && p > 0 && !math.IsInf(p, 1) {
 		n /= p
 	}
 	return n
