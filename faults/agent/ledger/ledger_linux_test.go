@@ -42,6 +42,7 @@ func TestMain(m *testing.M) {
 		fail(keeper.Run(acts, os.Stdin, os.Stdout))
 		os.Exit(0)
 	case "target":
+		fmt.Println("up")
 		time.Sleep(time.Minute)
 		os.Exit(0)
 	case "agent": // lowers the limit of a process twice and waits to be killed
@@ -77,18 +78,18 @@ func target(t *testing.T) (s Slot, limit func() int, set func(n uint64)) {
 		t.Skip("not root")
 	}
 	cmd := role("target")
+	out, err := cmd.StdoutPipe()
+	must(t, err)
 	must(t, cmd.Start())
 	t.Cleanup(func() { cmd.Process.Kill(); cmd.Wait() })
+	// Go raises its own limit as it starts.
+	if n, err := out.Read(make([]byte, 10)); n == 0 {
+		t.Fatalf("the target does not start: %v", err)
+	}
 	pid := cmd.Process.Pid
 	set = func(n uint64) {
 		t.Helper()
 		must(t, unix.Prlimit(pid, unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: n, Max: 400}, nil))
-	}
-	// Go raises its own limit as it starts.
-	for end := time.Now().Add(5 * time.Second); ; time.Sleep(5 * time.Millisecond) {
-		if b, _ := os.ReadFile(fmt.Sprintf("/proc/%d/wchan", pid)); len(b) > 1 || time.Now().After(end) {
-			break
-		}
 	}
 	set(200)
 	start, err := Started(pid)
