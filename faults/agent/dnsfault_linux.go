@@ -201,6 +201,9 @@ func (f *dnsFault) Take(ctx context.Context) error {
 	if last.err != nil {
 		return errorf(NoProbe, "not measured again: %s does not answer any more", f.server)
 	}
+	if f.space.dns.concerned(f.name, strings.TrimPrefix(f.typ.String(), "Type")) {
+		return errorf(NoProbe, "not measured again: another fault on this target concerns lookups of %s", f.name)
+	}
 	return errorf(Unproved, "lookups of %s are still answered %s", f.name, last)
 }
 

@@ -42,8 +42,15 @@
 // ends, everything is reverted. When the agent is killed, the kernel removes
 // the rules of the queue by itself, because their table belongs to a socket of
 // the agent; netem's trees are removed by the keeper, and if that was killed
-// as well by the next agent or a sweep. Every fault ends after its time to live. Loopback is never touched, and neither is
-// anything of others: a foreign queueing discipline is a refusal.
+// as well by the next agent or a sweep. A client that is killed before its
+// agent runs leaves no container either: a guard, which outlives it for some
+// seconds, has it removed (see engine.Guard). Every fault ends after its time
+// to live. Loopback is never touched, and neither is anything of others: a
+// foreign queueing discipline is a refusal.
+//
+// Several faults on one target are put back after its restart in the order they were
+// asked for, so that each can be proved as it was at first. One that is taken away from
+// behind another, where no probe gets, is reverted with a reason that says so.
 //
 // # Adding a fault
 //

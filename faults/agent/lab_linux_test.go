@@ -72,7 +72,9 @@ func newLab(t testing.TB) *testLab {
 func (l *testLab) start() {
 	l.t.Helper()
 	l.proc = exec.Command(os.Args[0])
-	l.proc.Env = append(os.Environ(), roleEnv+"=target")
+	l.proc.Env = append(os.Environ(), roleEnv+"=target", tiedEnv+"=1")
+	_, err := l.proc.StdinPipe()
+	must(l.t, err)
 	must(l.t, inNamespace(l.target, l.proc.Start))
 	p := l.proc
 	l.t.Cleanup(func() { p.Process.Kill(); p.Wait() })

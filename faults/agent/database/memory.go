@@ -4,10 +4,12 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"regexp"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -34,6 +36,10 @@ const keptUser = "faultlab:"
 func (f *memory) Place(ctx context.Context) (carrier.Placed, error) {
 	c := f.redis()
 	defer c.Close()
+	if err := c.Ping(ctx).Err(); errors.Is(err, syscall.ECONNREFUSED) {
+		return carrier.Placed{}, &carrier.Error{Code: carrier.NoProbe, Message: fmt.Sprintf("no Redis accepts connections in the target: %v", err),
+			Remedy: "connection.port says where it listens"}
+	}
 	if err := restoreMemory(ctx, f.server, undo.stale); err != nil {
 		return carrier.Placed{}, fmt.Errorf("put back what a dead agent left: %w", err)
 	}
