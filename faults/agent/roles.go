@@ -38,6 +38,7 @@ const removeTreesAct = "remove-netem"
 type treesOf struct {
 	PID   int    `json:"pid"`
 	Inode uint64 `json:"inode"`
+	Bare  []int  `json:"bare,omitempty"` // interfaces whose transmit queue had the length 0
 }
 
 // child is a process of the agent's own executable in a role.
