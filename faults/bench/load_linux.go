@@ -1,0 +1,148 @@
+package main
+
+import (
+	"encoding/binary"
+	"fmt"
+	"io"
+	"net"
+	"net/netip"
+	"os"
+	"strconv"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// blocking connects a socket that waits in the kernel, which is quicker than Go's way and
+// the same for all that is compared. What it waits for may take 10 s.
+func blocking(to netip.AddrPort) (int, error) {
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return -1, os.NewSyscallError("socket", err)
+	}
+	limit := unix.Timeval{Sec: 10}
+	for _, opt := range []int{unix.SO_RCVTIMEO, unix.SO_SNDTIMEO} {
+		if err == nil {
+			err = unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, opt, &limit)
+		}
+	}
+	if err == nil {
+		err = unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1)
+	}
+	if err == nil {
+		err = unix.Connect(fd, sockaddr(to))
+	}
+	if err != nil {
+		unix.Close(fd)
+		return -1, fmt.Errorf("connect to %s: %w", to, err)
+	}
+	return fd, nil
+}
+
+// pingPong sends count lines over one connection, each after the answer to the one before.
+func pingPong(pid int, to netip.AddrPort, count int) (rtts series, err error) {
+	err = inside(pid, func() error {
+		fd, err := blocking(to)
+		if err != nil {
+			return err
+		}
+		defer unix.Close(fd)
+		b := make([]byte, 64)
+		for range count {
+			began := time.Now()
+			if _, err := unix.Write(fd, b); err != nil {
+				return err
+			}
+			for got := 0; got < len(b); {
+				n, err := unix.Read(fd, b[got:])
+				if err != nil || n == 0 {
+					return fmt.Errorf("the echo at %s ended: %w", to, err)
+				}
+				got += n
+			}
+			rtts = append(rtts, time.Since(began))
+		}
+		return nil
+	})
+	return rtts, err
+}
+
+// bulk sends as much as goes in a time over one connection and gives megabytes a second,
+// until the other end has all of it.
+func bulk(pid int, to netip.AddrPort, d time.Duration) (mbs float64, err error) {
+	err = inside(pid, func() error {
+		fd, err := blocking(to)
+		if err != nil {
+			return err
+		}
+		defer unix.Close(fd)
+		b := make([]byte, 256<<10)
+		began := time.Now()
+		for time.Since(began) < d {
+			if _, err := unix.Write(fd, b); err != nil {
+				return fmt.Errorf("send to %s: %w", to, err)
+			}
+		}
+		if err := unix.Shutdown(fd, unix.SHUT_WR); err != nil {
+			return err
+		}
+		var told [8]byte
+		if n, err := unix.Read(fd, told[:]); err != nil || n != len(told) {
+			return fmt.Errorf("the sink at %s told %d bytes: %w", to, n, err)
+		}
+		mbs = float64(binary.BigEndian.Uint64(told[:])) / 1e6 / time.Since(began).Seconds()
+		return nil
+	})
+	return mbs, err
+}
+
+// flood sends small datagrams for a time, perSecond of them or (0) as many as go, and gives
+// how many were sent and arrived, and in how long.
+func flood(pid int, to netip.Addr, perSecond int, d time.Duration) (sent, arrived int, took time.Duration, err error) {
+	if _, err := counted(to); err != nil {
+		return 0, 0, 0, err
+	}
+	err = inside(pid, func() error {
+		fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
+		if err != nil {
+			return os.NewSyscallError("socket", err)
+		}
+		defer unix.Close(fd)
+		if err := unix.Connect(fd, sockaddr(netip.AddrPortFrom(to, portCount))); err != nil {
+			return err
+		}
+		b := make([]byte, 64)
+		began := time.Now()
+		for took = 0; took < d; took = time.Since(began) {
+			if perSecond > 0 && sent > int(took.Seconds()*float64(perSecond)) {
+				time.Sleep(50 * time.Microsecond)
+				continue
+			}
+			if _, err := unix.Write(fd, b); err == nil {
+				sent++
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return 0, 0, 0, err
+	}
+	time.Sleep(200 * time.Millisecond) // what waits in the fault and in the server's socket
+	arrived, err = counted(to)
+	return sent, arrived, took, err
+}
+
+// counted asks a server how many datagrams came since it was asked last.
+func counted(at netip.Addr) (int, error) {
+	c, err := net.DialTimeout("tcp", net.JoinHostPort(at.String(), strconv.Itoa(portCounted)), 5*time.Second)
+	if err != nil {
+		return 0, err
+	}
+	defer c.Close()
+	c.SetDeadline(time.Now().Add(5 * time.Second))
+	var b [8]byte
+	if _, err := io.ReadFull(c, b[:]); err != nil {
+		return 0, fmt.Errorf("ask %s how many came: %w", at, err)
+	}
+	return int(binary.BigEndian.Uint64(b[:])), nil
+}

@@ -1,0 +1,209 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+	"time"
+
+	"faultlab/faults/agent"
+)
+
+const (
+	rounds   = 6
+	small    = time.Millisecond // the delay whose costs are measured
+	bulkTime = time.Second
+	rateTime = time.Second / 2
+)
+
+// way is a state of the path from the target to the peer, and what was measured in it, round by round.
+type way struct {
+	name       string
+	set        time.Duration // what is meant to be added
+	packets    bool          // it carries datagrams
+	echo       series
+	p50s, mbs  []float64 // medians in us; megabytes a second
+	sent, came []float64 // datagrams a second, as many as go
+	hit        []float64 // of those, what the fault took
+	kept       []float64 // share of 20,000 a second that the fault took
+}
+
+// measureOverhead takes the states of the path in turns: with no agent, with an idle one,
+// with a fault for somebody else, with one for the peer, and through Toxiproxy.
+func measureOverhead(ctx context.Context, w *world) error {
+	tox, err := w.startToxiproxy(ctx)
+	if err != nil {
+		return err
+	}
+	defer tox.close()
+	bare := &way{name: "no agent", packets: true}
+	idle := &way{name: "agent resident, no fault", packets: true}
+	other := &way{name: "1 ms for another peer", packets: true}
+	active := map[string]*way{}
+	ways := []*way{bare, idle, other}
+	for _, b := range w.backends() {
+		active[b] = &way{name: "1 ms for this peer, " + b, set: small, packets: true}
+		ways = append(ways, active[b])
+	}
+	through, toxic := &way{name: "through Toxiproxy, no toxic"}, &way{name: "through Toxiproxy, 1 ms", set: small}
+	if tox != nil {
+		ways = append(ways, through, toxic)
+	}
+	echo, sink := netip.AddrPortFrom(w.peer, portEcho), netip.AddrPortFrom(w.peer, portSink)
+	none := func(x *way) error { return w.load(x, echo, sink, nil) }
+	resident := func() error {
+		return w.with(ctx, func(a *agent.Agent) error {
+			err := none(idle)
+			fault := func(x *way, to netip.Addr, b string) {
+				if err == nil {
+					err = w.faulted(ctx, a, w.latency(small, to, b), b, 0, func(in *agent.Injection) error { return w.load(x, echo, sink, in) })
+				}
+			}
+			fault(other, w.bystander, w.backends()[0])
+			for _, b := range w.backends() {
+				fault(active[b], w.peer, b)
+			}
+			return err
+		})
+	}
+	proxied := func() error {
+		if tox == nil {
+			return nil
+		}
+		err := w.load(through, tox.echo, tox.sink, nil)
+		return errors.Join(err, tox.delayed(ctx, small, func() error { return w.load(toxic, tox.echo, tox.sink, nil) }))
+	}
+	for i := range rounds {
+		turn := []func() error{func() error { return none(bare) }, resident, proxied}
+		if i%2 == 1 {
+			slices.Reverse(turn)
+		}
+		for _, f := range turn {
+			if err := f(); err != nil {
+				return err
+			}
+		}
+	}
+	w.overheads(ways, bare)
+	w.judgeIdle(bare, idle, other)
+	for _, b := range w.backends() {
+		w.judgeActive(b, bare, active[b])
+	}
+	return nil
+}
+
+// load puts the path under every kind of load once; in is the fault on it, if one is.
+func (w *world) load(x *way, echo, sink netip.AddrPort, in *agent.Injection) error {
+	rtts, err := pingPong(w.pid, echo, w.count(1000))
+	if err != nil {
+		return err
+	}
+	x.echo = append(x.echo, rtts...)
+	x.p50s = append(x.p50s, float64(rtts.p50()-x.set)/1e3)
+	mbs, err := bulk(w.pid, sink, w.span(bulkTime))
+	if err != nil {
+		return err
+	}
+	x.mbs = append(x.mbs, mbs)
+	if !x.packets {
+		return nil
+	}
+	// Of 20,000 a second, how many the fault takes; of as many as go, how many arrive.
+	for _, perSecond := range []int{20000, 0} {
+		before := hits(in)
+		sent, came, took, err := flood(w.pid, w.peer, perSecond, w.span(rateTime))
+		if err != nil {
+			return err
+		}
+		hit := float64(hits(in) - before)
+		if perSecond > 0 {
+			x.kept = append(x.kept, hit/float64(sent))
+			continue
+		}
+		x.sent, x.came = append(x.sent, float64(sent)/took.Seconds()), append(x.came, float64(came)/took.Seconds())
+		x.hit = append(x.hit, hit/took.Seconds())
+	}
+	return nil
+}
+
+func (w *world) span(full time.Duration) time.Duration {
+	return max(time.Duration(float64(full)*min(w.share, 1)), 100*time.Millisecond)
+}
+
+func hits(in *agent.Injection) uint64 {
+	if in == nil {
+		return 0
+	}
+	return in.Status().Packets.Hit
+}
+
+// overheads is the table of the ways, side by side.
+func (w *world) overheads(ways []*way, bare *way) {
+	rows := [][]string{{"path", "echo: p50 / p99, us", "p50 less what is set and no agent's, us", "MB/s", "of no agent's",
+		"datagrams/s sent, arrived", "of those in the fault", "in the fault at 20,000/s, %"}}
+	for _, x := range ways {
+		mid, least, most := middle(x.more(bare))
+		ratio, rl, rm := pairs{bare.mbs, x.mbs}.ratio()
+		row := []string{x.name, us(x.echo.p50()) + " / " + us(x.echo.p99()), fmt.Sprintf("%+.0f (%+.0f to %+.0f)", mid, least, most),
+			mids("%.0f", x.mbs), fmt.Sprintf("%.2f (%.2f to %.2f)", ratio, rl, rm)}
+		if !x.packets {
+			row = append(row, "TCP only", "", "")
+		} else {
+			row = append(row, mids("%.0f", x.sent)+", "+mids("%.0f", x.came), "", "")
+			if x.set > 0 {
+				row[6], row[7] = mids("%.0f", x.hit), mids("%.1f", percents(x.kept))
+			}
+		}
+		rows = append(rows, row)
+	}
+	w.table("What it costs", fmt.Sprintf("%d rounds, every path once in each: %d lines to and fro over one connection, one connection that sends for %v, datagrams for %v. "+
+		"Cells with a bracket are medians of the rounds with the least and the greatest; Toxiproxy runs in the target's own network.",
+		rounds, w.count(1000), w.span(bulkTime), w.span(rateTime)), rows...)
+}
+
+// more is by how much the median of each round is above that of another way, in us.
+func (x *way) more(than *way) []float64 {
+	var out []float64
+	for i := range min(len(x.p50s), len(than.p50s)) {
+		out = append(out, x.p50s[i]-than.p50s[i])
+	}
+	return out
+}
+
+func mids(format string, v []float64) string {
+	mid, least, most := middle(v)
+	return fmt.Sprintf(format+" ("+format+" to "+format+")", mid, least, most)
+}
+
+func percents(v []float64) []float64 {
+	out := slices.Clone(v)
+	for i := range out {
+		out[i] *= 100
+	}
+	return out
+}
+
+// judgeIdle asks whether what an agent costs others is within what no agent's rounds differ by.
+func (w *world) judgeIdle(bare *way, others ...*way) {
+	mid, least, most := middle(bare.p50s)
+	noise := max(most-mid, mid-least)
+	_, bl, _ := middle(bare.mbs)
+	for _, x := range others {
+		more, _, _ := middle(x.more(bare))
+		mbs, _, _ := middle(x.mbs)
+		w.figure(5, x.name, judge(more <= noise && mbs >= bl), "%+.1f us (no agent's own rounds differ by %.1f us); %.0f MB/s (no agent: at least %.0f)",
+			more, noise, mbs, bl)
+	}
+}
+
+func (w *world) judgeActive(backend string, bare, x *way) {
+	more, _, _ := middle(x.more(bare))
+	mbs, _, _ := middle(x.mbs)
+	hit, _, _ := middle(x.hit)
+	_, kept, _ := middle(x.kept)
+	w.figure(5, "active, "+backend+": round trip", judge(more <= 100), "%+.0f us besides the 1 ms", more)
+	w.figure(5, "active, "+backend+": one connection", judge(mbs >= 800), "%.0f MB/s", mbs)
+	w.figure(5, "active, "+backend+": datagrams", judge(hit >= 20000 && kept > 0.99), "%.0f/s in the fault under as many as go; of 20,000/s at least %.1f %%", hit, 100*kept)
+}
