@@ -81,23 +81,23 @@ func (w *world) whileInjecting(ctx context.Context, to netip.AddrPort, n int) (m
 		err error
 	}
 	done := make(chan result, 1)
-	go func() {
-		all, _, err := stream(ctx, w.pid, to, n, time.Millisecond/2, patience)
-		done <- result{all, err}
-	}()
 	err = w.with(ctx, func(a *agent.Agent) error {
+		go func() {
+			all, _, err := stream(ctx, w.pid, to, n, time.Millisecond/2, patience)
+			done <- result{all, err}
+		}()
 		for {
+			times++
+			if err := w.faulted(ctx, a, w.latency(time.Millisecond, w.peer, ""), "", 0, func(*agent.Injection) error { return nil }); err != nil {
+				<-done
+				return err
+			}
 			select {
 			case r := <-done:
 				sent = len(r.all)
 				_, missing = back(r.all)
 				return r.err
 			default:
-			}
-			times++
-			if err := w.faulted(ctx, a, w.latency(time.Millisecond, w.peer, ""), "", 0, func(*agent.Injection) error { return nil }); err != nil {
-				<-done
-				return err
 			}
 		}
 	})

@@ -10,8 +10,7 @@ import (
 )
 
 const (
-	felt  = 20 * time.Millisecond // the delay whose coming and going is timed
-	half  = felt / 2
+	felt  = 20 * time.Millisecond  // the delay whose coming and going is timed
 	every = 500 * time.Microsecond // between the packets that tell
 )
 
@@ -40,8 +39,8 @@ func (w *world) watched(ctx context.Context, f func() error) ([]packet, time.Tim
 	return r.all, r.began, err
 }
 
-func slow(rtt time.Duration) bool  { return rtt >= half }
-func quick(rtt time.Duration) bool { return rtt < half }
+func slow(rtt time.Duration) bool  { return rtt >= felt }
+func quick(rtt time.Duration) bool { return rtt < felt }
 
 // cycle is a fault that comes and goes, as a user's packets see it.
 type cycle struct {

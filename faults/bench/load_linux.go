@@ -55,8 +55,11 @@ func pingPong(pid int, to netip.AddrPort, count int) (rtts series, err error) {
 			}
 			for got := 0; got < len(b); {
 				n, err := unix.Read(fd, b[got:])
-				if err != nil || n == 0 {
-					return fmt.Errorf("the echo at %s ended: %w", to, err)
+				if err == nil && n == 0 {
+					err = io.ErrUnexpectedEOF
+				}
+				if err != nil {
+					return fmt.Errorf("wait for the echo at %s: %w", to, err)
 				}
 				got += n
 			}
@@ -83,12 +86,17 @@ func bulk(pid int, to netip.AddrPort, d time.Duration) (mbs float64, err error) 
 				return fmt.Errorf("send to %s: %w", to, err)
 			}
 		}
-		if err := unix.Shutdown(fd, unix.SHUT_WR); err != nil {
-			return err
+		// Not by closing this half: Toxiproxy would close the other as well.
+		if _, err := unix.Write(fd, []byte{1}); err != nil {
+			return fmt.Errorf("send to %s: %w", to, err)
 		}
 		var told [8]byte
-		if n, err := unix.Read(fd, told[:]); err != nil || n != len(told) {
-			return fmt.Errorf("the sink at %s told %d bytes: %w", to, n, err)
+		n, err := unix.Read(fd, told[:])
+		if err == nil && n != len(told) {
+			err = io.ErrUnexpectedEOF
+		}
+		if err != nil {
+			return fmt.Errorf("ask the sink at %s: %w", to, err)
 		}
 		mbs = float64(binary.BigEndian.Uint64(told[:])) / 1e6 / time.Since(began).Seconds()
 		return nil

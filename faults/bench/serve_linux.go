@@ -2,7 +2,6 @@ package main
 
 import (
 	"encoding/binary"
-	"io"
 	"net"
 	"strconv"
 	"sync/atomic"
@@ -14,7 +13,7 @@ import (
 // The ports of the servers in the containers.
 const (
 	portEcho    = 7001 // UDP and TCP: what is sent comes back
-	portSink    = 7002 // TCP: reads to the end, then says how many bytes there were
+	portSink    = 7002 // TCP: reads until a byte that is not 0, then says how many there were
 	portCount   = 7003 // UDP: counts
 	portCounted = 7004 // TCP: how many there were since it was asked last
 )
@@ -64,11 +63,11 @@ func serve() error {
 			b := make([]byte, 256<<10)
 			for {
 				k, err := c.Read(b)
-				if n += uint64(k); err == io.EOF {
-					tell(c, n)
-				}
 				if err != nil {
 					return
+				}
+				if n += uint64(k); b[k-1] != 0 {
+					tell(c, n)
 				}
 			}
 		},

@@ -61,8 +61,8 @@ type packet struct {
 }
 
 // held is for how many packets in a row a change must hold to be believed: a machine that
-// stalls makes one or two late as well.
-const held = 4
+// stalls makes some late as well.
+const held = 8
 
 // change is when the first of the packets sent from then on is sent whose round trip
 // fits, like those that follow it. False means that it never happens.

@@ -38,9 +38,12 @@ func TestErrors(t *testing.T) {
 
 func TestChange(t *testing.T) {
 	slow := func(d time.Duration) bool { return d >= 10 }
-	of := func(rtts ...time.Duration) (out []packet) {
-		for i, r := range rtts {
-			out = append(out, packet{time.Duration(i), r})
+	// of makes packets, one each nanosecond, of pairs of a number and the round trip of so many.
+	of := func(runs ...time.Duration) (out []packet) {
+		for i := 0; i < len(runs); i += 2 {
+			for range runs[i] {
+				out = append(out, packet{time.Duration(len(out)), runs[i+1]})
+			}
 		}
 		return out
 	}
@@ -51,12 +54,13 @@ func TestChange(t *testing.T) {
 		at   time.Duration
 		ok   bool
 	}{
-		{"at once", of(1, 1, 20, 20, 20, 20), 0, 2, true},
-		{"lost ones are late", of(1, lost, lost, lost, lost), 0, 1, true},
-		{"a stall is none", of(1, 20, 20, 1, 20, 20, 20, 20), 0, 4, true},
-		{"before is not looked at", of(20, 20, 20, 20, 20, 1, 20, 20, 20, 20), 3, 6, true},
-		{"too few", of(1, 1, 20, 20, 20), 0, 0, false},
-		{"never", of(1, 1, 1, 1, 1, 1), 0, 0, false},
+		{"at once", of(2, 1, held, 20), 0, 2, true},
+		{"lost ones are late", of(1, 1, held, lost), 0, 1, true},
+		{"a stall is none", of(1, 1, held-1, 20, 1, 1, held, 20), 0, held + 1, true},
+		{"before is not looked at", of(held, 20, 2, 1, held, 20), 3, held + 2, true},
+		{"from the middle", of(held+3, 20), 2, 2, true},
+		{"too few", of(2, 1, held-1, 20), 0, 0, false},
+		{"never", of(2*held, 1), 0, 0, false},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
