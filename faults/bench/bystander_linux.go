@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"math"
 	"net/netip"
 	"time"
 
@@ -42,7 +43,7 @@ func measureBystander(ctx context.Context, w *world) error {
 			}
 			without, lostWithout = append(without, s...), lostWithout+missing
 			for _, x := range list {
-				err := w.faulted(ctx, a, x.f, "", 0, func(*agent.Injection) error {
+				err := w.faulted(ctx, a, x.f, "", func(*agent.Injection) error {
 					got, missing, err := measure(n / rounds)
 					x.all, x.lost = append(x.all, got...), x.lost+missing
 					x.moves = append(x.moves, float64(got.p50()-s.p50())/1e3)
@@ -62,7 +63,7 @@ func measureBystander(ctx context.Context, w *world) error {
 	for _, x := range list {
 		mid, least, most := middle(x.moves)
 		rows = append(rows, []string{x.name, fmt.Sprint(n), fmt.Sprint(x.lost), us(x.all.p50()) + " / " + us(x.all.p99()), fmt.Sprintf("%+.0f (%+.0f to %+.0f)", mid, least, most)})
-		w.figure(8, x.name, judge(x.lost == 0 && mid <= 100), "%d of %d lost, %+.0f us (p50, median of %d rounds)", x.lost, n, mid, rounds)
+		w.figure(8, x.name, judge(x.lost == 0 && math.Abs(mid) <= 100), "%d of %d lost, %+.0f us (p50, median of %d rounds)", x.lost, n, mid, rounds)
 	}
 	missing, sent, times, err := w.whileInjecting(ctx, to, n)
 	if err != nil {
@@ -88,7 +89,7 @@ func (w *world) whileInjecting(ctx context.Context, to netip.AddrPort, n int) (m
 		}()
 		for {
 			times++
-			if err := w.faulted(ctx, a, w.latency(time.Millisecond, w.peer, ""), "", 0, func(*agent.Injection) error { return nil }); err != nil {
+			if err := w.faulted(ctx, a, w.latency(time.Millisecond, w.peer, ""), "", func(*agent.Injection) error { return nil }); err != nil {
 				<-done
 				return err
 			}

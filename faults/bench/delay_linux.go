@@ -58,7 +58,7 @@ func measureDelay(ctx context.Context, w *world) error {
 		for _, b := range w.backends() {
 			err := w.with(ctx, func(a *agent.Agent) error {
 				return one(b, echo, func(do func() error) error {
-					return w.faulted(ctx, a, w.latency(d, w.peer, b), b, 0, func(*agent.Injection) error { return do() })
+					return w.faulted(ctx, a, w.latency(d, w.peer, b), b, func(*agent.Injection) error { return do() })
 				})
 			})
 			if err != nil {

@@ -53,7 +53,7 @@ func (w *world) cycle(ctx context.Context, a *agent.Agent, backend string) (cycl
 	var t [4]time.Time
 	all, began, err := w.watched(ctx, func() error {
 		t[0] = time.Now()
-		in, err := a.Inject(ctx, w.target, w.latency(felt, w.peer, backend), agent.InjectOptions{})
+		in, err := w.inject(ctx, a, w.latency(felt, w.peer, backend), backend)
 		if err != nil {
 			return err
 		}

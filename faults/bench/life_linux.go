@@ -53,7 +53,7 @@ func (w *world) killed(ctx context.Context) (cold, gone, clean time.Duration, er
 		if a, err = w.start(ctx); err != nil {
 			return err
 		}
-		if _, err := a.Inject(ctx, w.target, w.latency(felt, w.peer, ""), agent.InjectOptions{}); err != nil {
+		if _, err := w.inject(ctx, a, w.latency(felt, w.peer, ""), ""); err != nil {
 			return err
 		}
 		c, err := w.Inspect(ctx, a.ContainerID())
@@ -111,7 +111,7 @@ func measureRestart(ctx context.Context, w *world) error {
 	n := w.count(20)
 	var took series
 	err := w.with(ctx, func(a *agent.Agent) error {
-		return w.faulted(ctx, a, w.latency(felt, w.peer, ""), "", 0, func(in *agent.Injection) error {
+		return w.faulted(ctx, a, w.latency(felt, w.peer, ""), "", func(in *agent.Injection) error {
 			for range n {
 				if err := w.Restart(ctx, w.target, 0); err != nil {
 					return err

@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -32,11 +33,23 @@ func blocking(to netip.AddrPort) (int, error) {
 	if err == nil {
 		err = unix.Connect(fd, sockaddr(to))
 	}
+	if errors.Is(err, unix.EINTR) { // it goes on, and is there when it can be written to
+		_, err = unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLOUT}}, 10000)
+	}
 	if err != nil {
 		unix.Close(fd)
 		return -1, fmt.Errorf("connect to %s: %w", to, err)
 	}
 	return fd, nil
+}
+
+// again does a read or write until no signal (Go's own, mostly) has cut it short.
+func again(do func(fd int, b []byte) (int, error), fd int, b []byte) (int, error) {
+	for {
+		if n, err := do(fd, b); !errors.Is(err, unix.EINTR) {
+			return n, err
+		}
+	}
 }
 
 // pingPong sends count lines over one connection, each after the answer to the one before.
@@ -50,11 +63,11 @@ func pingPong(pid int, to netip.AddrPort, count int) (rtts series, err error) {
 		b := make([]byte, 64)
 		for range count {
 			began := time.Now()
-			if _, err := unix.Write(fd, b); err != nil {
+			if _, err := again(unix.Write, fd, b); err != nil {
 				return err
 			}
 			for got := 0; got < len(b); {
-				n, err := unix.Read(fd, b[got:])
+				n, err := again(unix.Read, fd, b[got:])
 				if err == nil && n == 0 {
 					err = io.ErrUnexpectedEOF
 				}
@@ -82,16 +95,16 @@ func bulk(pid int, to netip.AddrPort, d time.Duration) (mbs float64, err error) 
 		b := make([]byte, 256<<10)
 		began := time.Now()
 		for time.Since(began) < d {
-			if _, err := unix.Write(fd, b); err != nil {
+			if _, err := again(unix.Write, fd, b); err != nil {
 				return fmt.Errorf("send to %s: %w", to, err)
 			}
 		}
 		// Not by closing this half: Toxiproxy would close the other as well.
-		if _, err := unix.Write(fd, []byte{1}); err != nil {
+		if _, err := again(unix.Write, fd, []byte{1}); err != nil {
 			return fmt.Errorf("send to %s: %w", to, err)
 		}
 		var told [8]byte
-		n, err := unix.Read(fd, told[:])
+		n, err := again(unix.Read, fd, told[:])
 		if err == nil && n != len(told) {
 			err = io.ErrUnexpectedEOF
 		}
@@ -126,7 +139,7 @@ func flood(pid int, to netip.Addr, perSecond int, d time.Duration) (sent, arrive
 				time.Sleep(50 * time.Microsecond)
 				continue
 			}
-			if _, err := unix.Write(fd, b); err == nil {
+			if _, err := again(unix.Write, fd, b); err == nil {
 				sent++
 			}
 		}

@@ -13,10 +13,7 @@ import (
 	"faultlab/faults/agent/carrier"
 )
 
-const (
-	lossPace = 100 * time.Microsecond
-	lossSeed = 20260101
-)
+const lossPace = 100 * time.Microsecond
 
 // measureLoss counts what is lost of numbered packets.
 func measureLoss(ctx context.Context, w *world) error {
@@ -34,12 +31,12 @@ func measureLoss(ctx context.Context, w *world) error {
 	err = w.with(ctx, func(a *agent.Agent) error {
 		for _, percent := range []float64{1, 10, 30} {
 			// one measures a loss and gives which packets came back.
-			one := func(how, backend string, exact bool, seed uint64) ([]bool, error) {
+			one := func(how, backend string, exact bool) ([]bool, error) {
 				f := faults.PacketLoss{Percent: percent, Exact: exact, Peer: faults.Peer{Addresses: []string{w.peer.String()}}}
 				var got []packet
 				began := time.Now()
 				var active time.Duration
-				err := w.faulted(ctx, a, f, backend, seed, func(*agent.Injection) (err error) {
+				err := w.faulted(ctx, a, f, backend, func(*agent.Injection) (err error) {
 					active = time.Since(began)
 					got, _, err = stream(ctx, w.pid, peer, n, lossPace, patience)
 					return err
@@ -75,11 +72,11 @@ func measureLoss(ctx context.Context, w *world) error {
 				if exact {
 					how = "exact count, queue"
 				}
-				first, err := one(how, "queue", exact, lossSeed)
+				first, err := one(how, "queue", exact)
 				if err != nil {
 					return err
 				}
-				again, err := one(how+", the same seed", "queue", exact, lossSeed)
+				again, err := one(how+", the same seed", "queue", exact)
 				if err != nil {
 					return err
 				}
@@ -88,7 +85,7 @@ func measureLoss(ctx context.Context, w *world) error {
 				}
 			}
 			if w.netem {
-				if _, err := one("random, netem", "netem", false, 0); err != nil {
+				if _, err := one("random, netem", "netem", false); err != nil {
 					return err
 				}
 			}

@@ -14,6 +14,7 @@ import (
 const (
 	rounds   = 6
 	small    = time.Millisecond // the delay whose costs are measured
+	large    = 50 * time.Millisecond
 	bulkTime = time.Second
 	rateTime = time.Second / 2
 )
@@ -41,29 +42,32 @@ func measureOverhead(ctx context.Context, w *world) error {
 	bare := &way{name: "no agent", packets: true}
 	idle := &way{name: "agent resident, no fault", packets: true}
 	other := &way{name: "1 ms for another peer", packets: true}
-	active := map[string]*way{}
+	active, far := map[string]*way{}, map[string]*way{}
 	ways := []*way{bare, idle, other}
 	for _, b := range w.backends() {
 		active[b] = &way{name: "1 ms for this peer, " + b, set: small, packets: true}
-		ways = append(ways, active[b])
+		far[b] = &way{name: "50 ms for this peer, " + b, set: large, packets: true}
+		ways = append(ways, active[b], far[b])
 	}
-	through, toxic := &way{name: "through Toxiproxy, no toxic"}, &way{name: "through Toxiproxy, 1 ms", set: small}
+	through := &way{name: "through Toxiproxy, no toxic"}
+	toxics := []*way{{name: "through Toxiproxy, 1 ms", set: small}, {name: "through Toxiproxy, 50 ms", set: large}}
 	if tox != nil {
-		ways = append(ways, through, toxic)
+		ways = append(append(ways, through), toxics...)
 	}
 	echo, sink := netip.AddrPortFrom(w.peer, portEcho), netip.AddrPortFrom(w.peer, portSink)
 	none := func(x *way) error { return w.load(x, echo, sink, nil) }
 	resident := func() error {
 		return w.with(ctx, func(a *agent.Agent) error {
 			err := none(idle)
-			fault := func(x *way, to netip.Addr, b string) {
+			fault := func(x *way, d time.Duration, to netip.Addr, b string) {
 				if err == nil {
-					err = w.faulted(ctx, a, w.latency(small, to, b), b, 0, func(in *agent.Injection) error { return w.load(x, echo, sink, in) })
+					err = w.faulted(ctx, a, w.latency(d, to, b), b, func(in *agent.Injection) error { return w.load(x, echo, sink, in) })
 				}
 			}
-			fault(other, w.bystander, w.backends()[0])
+			fault(other, small, w.bystander, w.backends()[0])
 			for _, b := range w.backends() {
-				fault(active[b], w.peer, b)
+				fault(active[b], small, w.peer, b)
+				fault(far[b], large, w.peer, b)
 			}
 			return err
 		})
@@ -72,8 +76,11 @@ func measureOverhead(ctx context.Context, w *world) error {
 		if tox == nil {
 			return nil
 		}
-		err := w.load(through, tox.echo, tox.sink, nil)
-		return errors.Join(err, tox.delayed(ctx, small, func() error { return w.load(toxic, tox.echo, tox.sink, nil) }))
+		errs := []error{w.load(through, tox.echo, tox.sink, nil)}
+		for _, x := range toxics {
+			errs = append(errs, tox.delayed(ctx, x.set, func() error { return w.load(x, tox.echo, tox.sink, nil) }))
+		}
+		return errors.Join(errs...)
 	}
 	for i := range rounds {
 		turn := []func() error{func() error { return none(bare) }, resident, proxied}
@@ -96,7 +103,11 @@ func measureOverhead(ctx context.Context, w *world) error {
 
 // load puts the path under every kind of load once; in is the fault on it, if one is.
 func (w *world) load(x *way, echo, sink netip.AddrPort, in *agent.Injection) error {
-	rtts, err := pingPong(w.pid, echo, w.count(1000))
+	lines := w.count(1000)
+	if x.set == large {
+		lines = max(2, lines/50)
+	}
+	rtts, err := pingPong(w.pid, echo, lines)
 	if err != nil {
 		return err
 	}
@@ -158,7 +169,7 @@ func (w *world) overheads(ways []*way, bare *way) {
 		}
 		rows = append(rows, row)
 	}
-	w.table("What it costs", fmt.Sprintf("%d rounds, every path once in each: %d lines to and fro over one connection, one connection that sends for %v, datagrams for %v. "+
+	w.table("What it costs", fmt.Sprintf("%d rounds, every path once in each: %d lines (a 50th of it where they take 50 ms) to and fro over one connection, one connection that sends for %v, datagrams for %v. "+
 		"Cells with a bracket are medians of the rounds with the least and the greatest; Toxiproxy runs in the target's own network.",
 		rounds, w.count(1000), w.span(bulkTime), w.span(rateTime)), rows...)
 }

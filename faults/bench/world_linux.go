@@ -188,18 +188,32 @@ func (w *world) with(ctx context.Context, f func(a *agent.Agent) error) error {
 	return errors.Join(f(a), a.Close(ctx))
 }
 
-// faulted has a fault in place while f runs, on the back-end that is wanted ("": any).
-func (w *world) faulted(ctx context.Context, a *agent.Agent, f faults.Fault, backend string, seed uint64, do func(in *agent.Injection) error) error {
-	in, err := a.Inject(ctx, w.target, f, agent.InjectOptions{Seed: seed})
+// seed of what the queue draws. Netem cannot repeat a sequence, so it is not given what has one.
+const seed = 20260101
+
+// inject puts a fault in place on the back-end that is wanted ("": any).
+func (w *world) inject(ctx context.Context, a *agent.Agent, f faults.Fault, backend string) (*agent.Injection, error) {
+	var o agent.InjectOptions
+	if backend == "queue" {
+		o.Seed = seed
+	}
+	in, err := a.Inject(ctx, w.target, f, o)
+	if err != nil {
+		return nil, err
+	}
+	if got := in.Status().Backend; backend != "" && got != backend {
+		return nil, errors.Join(fmt.Errorf("%s is carried by %s; want %s", f.Kind(), got, backend), in.Revert(context.WithoutCancel(ctx)))
+	}
+	return in, nil
+}
+
+// faulted has a fault in place while do runs.
+func (w *world) faulted(ctx context.Context, a *agent.Agent, f faults.Fault, backend string, do func(in *agent.Injection) error) error {
+	in, err := w.inject(ctx, a, f, backend)
 	if err != nil {
 		return err
 	}
-	if got := in.Status().Backend; backend != "" && got != backend {
-		err = fmt.Errorf("%s is carried by %s; want %s", f.Kind(), got, backend)
-	} else {
-		err = do(in)
-	}
-	return errors.Join(err, in.Revert(context.WithoutCancel(ctx)))
+	return errors.Join(do(in), in.Revert(context.WithoutCancel(ctx)))
 }
 
 // backends are those this kernel has.
@@ -210,12 +224,12 @@ func (w *world) backends() []string {
 	return []string{"queue"}
 }
 
-// latency delays what goes to an address, one-way, on a back-end: netem is the first choice
-// for what a target sends, and cannot delay what arrives.
+// latency delays what goes to an address, one-way, on a back-end. Where there is netem a
+// delay is its unless something is drawn by a seed: a nanosecond, then.
 func (w *world) latency(d time.Duration, to netip.Addr, backend string) faults.Latency {
 	f := faults.Latency{Delay: d, Peer: faults.Peer{Addresses: []string{to.String()}}}
 	if w.netem && backend == "queue" {
-		f.Direction = faults.In
+		f.Jitter = time.Nanosecond
 	}
 	return f
 }
