@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"context"
+	"debug/buildinfo"
 	"fmt"
 	"os"
 	"strings"
@@ -27,10 +28,11 @@ func (w *world) machine(ctx context.Context, commit string) error {
 		}
 		return "no: " + c.Detail
 	}
-	load, _ := os.ReadFile("/proc/loadavg")
+	text, _ := os.ReadFile("/proc/loadavg")
+	load := strings.Fields(string(text))
 	w.facts = append(w.facts,
 		fmt.Sprintf("kernel %s, %s, %d cores, %.1f GiB of memory, load at the start %s", info.Kernel, processor(), info.CPUs,
-			float64(info.MemoryBytes)/(1<<30), strings.Join(strings.Fields(string(load))[:min(3, len(strings.Fields(string(load))))], " ")),
+			float64(info.MemoryBytes)/(1<<30), strings.Join(load[:min(3, len(load))], " ")),
 		fmt.Sprintf("Docker Engine %s (API %s, cgroup v%s)", info.Version, info.APIVersion, info.CgroupVersion),
 		fmt.Sprintf("commit %s, %s", commit, time.Now().UTC().Format(time.DateOnly)),
 		"back-end queue (NFQUEUE): "+has(caps.NFQueue),
@@ -39,10 +41,20 @@ func (w *world) machine(ctx context.Context, commit string) error {
 	if !caps.Netem.OK {
 		w.facts[len(w.facts)-1] += "; nothing below is measured on it"
 	}
-	if w.toxiproxy == "" {
-		w.facts = append(w.facts, "Toxiproxy: not there; nothing below is compared with it")
-	}
+	w.facts = append(w.facts, "Toxiproxy: "+version(w.toxiproxy))
 	return nil
+}
+
+// version is the one that a Go binary was built from.
+func version(binary string) string {
+	if binary == "" {
+		return "not there; nothing below is compared with it"
+	}
+	info, err := buildinfo.ReadFile(binary)
+	if err != nil {
+		return "of an unknown version"
+	}
+	return info.Main.Version + ", in the target's own network"
 }
 
 // processor is the model's name of the first one.
