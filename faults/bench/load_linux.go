@@ -52,7 +52,10 @@ func again(do func(fd int, b []byte) (int, error), fd int, b []byte) (int, error
 	}
 }
 
-// pingPong sends count lines over one connection, each after the answer to the one before.
+// gap is between two lines: a processor that has slept takes longer, and it has in a delay.
+const gap = time.Millisecond
+
+// pingPong sends count lines over one connection, each a gap after the answer to the one before.
 func pingPong(pid int, to netip.AddrPort, count int) (rtts series, err error) {
 	err = inside(pid, func() error {
 		fd, err := blocking(to)
@@ -62,6 +65,8 @@ func pingPong(pid int, to netip.AddrPort, count int) (rtts series, err error) {
 		defer unix.Close(fd)
 		b := make([]byte, 64)
 		for range count {
+			pause := unix.NsecToTimespec(int64(gap))
+			_ = unix.Nanosleep(&pause, nil) // less, if there is a signal
 			began := time.Now()
 			if _, err := again(unix.Write, fd, b); err != nil {
 				return err
@@ -83,44 +88,48 @@ func pingPong(pid int, to netip.AddrPort, count int) (rtts series, err error) {
 	return rtts, err
 }
 
-// bulk sends as much as goes in a time over one connection and gives megabytes a second,
-// until the other end has all of it.
-func bulk(pid int, to netip.AddrPort, d time.Duration) (mbs float64, err error) {
+// bulk sends as much as goes in a time over one connection, and gives megabytes a second
+// that the other end, server, has got by then.
+func bulk(pid int, to netip.AddrPort, server netip.Addr, d time.Duration) (mbs float64, err error) {
+	if _, err := counted(server, portSunk); err != nil {
+		return 0, err
+	}
+	var took time.Duration
 	err = inside(pid, func() error {
 		fd, err := blocking(to)
 		if err != nil {
 			return err
 		}
+		// What is on its way when the time is over is given up.
 		defer unix.Close(fd)
+		if err := unix.SetsockoptLinger(fd, unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1}); err != nil {
+			return err
+		}
 		b := make([]byte, 256<<10)
 		began := time.Now()
-		for time.Since(began) < d {
-			if _, err := again(unix.Write, fd, b); err != nil {
+		for left := d; left > 0; left = d - time.Since(began) {
+			limit := unix.NsecToTimeval(int64(max(left, time.Millisecond)))
+			if err := unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_SNDTIMEO, &limit); err != nil {
+				return err
+			}
+			if _, err := again(unix.Write, fd, b); err != nil && !errors.Is(err, unix.EAGAIN) {
 				return fmt.Errorf("send to %s: %w", to, err)
 			}
 		}
-		// Not by closing this half: Toxiproxy would close the other as well.
-		if _, err := again(unix.Write, fd, []byte{1}); err != nil {
-			return fmt.Errorf("send to %s: %w", to, err)
-		}
-		var told [8]byte
-		n, err := again(unix.Read, fd, told[:])
-		if err == nil && n != len(told) {
-			err = io.ErrUnexpectedEOF
-		}
-		if err != nil {
-			return fmt.Errorf("ask the sink at %s: %w", to, err)
-		}
-		mbs = float64(binary.BigEndian.Uint64(told[:])) / 1e6 / time.Since(began).Seconds()
+		took = time.Since(began)
 		return nil
 	})
-	return mbs, err
+	if err != nil {
+		return 0, err
+	}
+	n, err := counted(server, portSunk) // from here: in the target's network the question would be late
+	return float64(n) / 1e6 / took.Seconds(), err
 }
 
 // flood sends small datagrams for a time, perSecond of them or (0) as many as go, and gives
 // how many were sent and arrived, and in how long.
 func flood(pid int, to netip.Addr, perSecond int, d time.Duration) (sent, arrived int, took time.Duration, err error) {
-	if _, err := counted(to); err != nil {
+	if _, err := counted(to, portCounted); err != nil {
 		return 0, 0, 0, err
 	}
 	err = inside(pid, func() error {
@@ -149,13 +158,13 @@ func flood(pid int, to netip.Addr, perSecond int, d time.Duration) (sent, arrive
 		return 0, 0, 0, err
 	}
 	time.Sleep(200 * time.Millisecond) // what waits in the fault and in the server's socket
-	arrived, err = counted(to)
+	arrived, err = counted(to, portCounted)
 	return sent, arrived, took, err
 }
 
-// counted asks a server how many datagrams came since it was asked last.
-func counted(at netip.Addr) (int, error) {
-	c, err := net.DialTimeout("tcp", net.JoinHostPort(at.String(), strconv.Itoa(portCounted)), 5*time.Second)
+// counted asks a server, from the host, how much came since it was asked last.
+func counted(at netip.Addr, port int) (n int, err error) {
+	c, err := net.DialTimeout("tcp", net.JoinHostPort(at.String(), strconv.Itoa(port)), 5*time.Second)
 	if err != nil {
 		return 0, err
 	}
@@ -163,7 +172,7 @@ func counted(at netip.Addr) (int, error) {
 	c.SetDeadline(time.Now().Add(5 * time.Second))
 	var b [8]byte
 	if _, err := io.ReadFull(c, b[:]); err != nil {
-		return 0, fmt.Errorf("ask %s how many came: %w", at, err)
+		return 0, fmt.Errorf("ask %s how much came: %w", at, err)
 	}
 	return int(binary.BigEndian.Uint64(b[:])), nil
 }

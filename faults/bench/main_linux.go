@@ -91,6 +91,9 @@ func run(ctx context.Context, w *world, only, commit string) (err error) {
 	for _, p := range chosen {
 		w.notes("==> [%.0f s] %s", time.Since(began).Seconds(), p.name)
 		if err := p.measure(ctx, w); err != nil {
+			if ctx.Err() != nil {
+				return errors.New("stopped by a signal")
+			}
 			return fmt.Errorf("measure %s: %w", p.name, err)
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"faultlab/faults"
 	"faultlab/faults/agent"
 )
 
@@ -42,12 +43,26 @@ func measureOverhead(ctx context.Context, w *world) error {
 	bare := &way{name: "no agent", packets: true}
 	idle := &way{name: "agent resident, no fault", packets: true}
 	other := &way{name: "1 ms for another peer", packets: true}
-	active, far := map[string]*way{}, map[string]*way{}
-	ways := []*way{bare, idle, other}
+	type laid struct {
+		*way
+		backend, container string
+		fault              faults.Latency
+	}
+	list := []laid{{other, w.backends()[0], w.target, w.latency(small, w.bystander, w.backends()[0])}}
+	active := map[string]*way{}
 	for _, b := range w.backends() {
 		active[b] = &way{name: "1 ms for this peer, " + b, set: small, packets: true}
-		far[b] = &way{name: "50 ms for this peer, " + b, set: large, packets: true}
-		ways = append(ways, active[b], far[b])
+		far := &way{name: "50 ms for this peer, " + b, set: large, packets: true}
+		list = append(list, laid{active[b], b, w.target, w.latency(small, w.peer, b)}, laid{far, b, w.target, w.latency(large, w.peer, b)})
+	}
+	for _, d := range []time.Duration{small, large} {
+		f := w.latency(d, w.own, "queue")
+		f.Direction = faults.In
+		list = append(list, laid{&way{name: fmt.Sprintf("%s ms at the peer's end, queue", ms(d)), set: d, packets: true}, "queue", w.receiver, f})
+	}
+	ways := []*way{bare, idle}
+	for _, x := range list {
+		ways = append(ways, x.way)
 	}
 	through := &way{name: "through Toxiproxy, no toxic"}
 	toxics := []*way{{name: "through Toxiproxy, 1 ms", set: small}, {name: "through Toxiproxy, 50 ms", set: large}}
@@ -58,18 +73,19 @@ func measureOverhead(ctx context.Context, w *world) error {
 	none := func(x *way) error { return w.load(x, echo, sink, nil) }
 	resident := func() error {
 		return w.with(ctx, func(a *agent.Agent) error {
-			err := none(idle)
-			fault := func(x *way, d time.Duration, to netip.Addr, b string) {
-				if err == nil {
-					err = w.faulted(ctx, a, w.latency(d, to, b), b, func(in *agent.Injection) error { return w.load(x, echo, sink, in) })
+			if err := none(idle); err != nil {
+				return err
+			}
+			for _, x := range list {
+				in, err := w.injectAt(ctx, a, x.container, x.fault, x.backend)
+				if err != nil {
+					return err
+				}
+				if err := errors.Join(w.load(x.way, echo, sink, in), in.Revert(context.WithoutCancel(ctx))); err != nil {
+					return err
 				}
 			}
-			fault(other, small, w.bystander, w.backends()[0])
-			for _, b := range w.backends() {
-				fault(active[b], small, w.peer, b)
-				fault(far[b], large, w.peer, b)
-			}
-			return err
+			return nil
 		})
 	}
 	proxied := func() error {
@@ -113,7 +129,7 @@ func (w *world) load(x *way, echo, sink netip.AddrPort, in *agent.Injection) err
 	}
 	x.echo = append(x.echo, rtts...)
 	x.p50s = append(x.p50s, float64(rtts.p50()-x.set)/1e3)
-	mbs, err := bulk(w.pid, sink, w.span(bulkTime))
+	mbs, err := bulk(w.pid, sink, w.peer, w.span(bulkTime))
 	if err != nil {
 		return err
 	}
@@ -169,9 +185,10 @@ func (w *world) overheads(ways []*way, bare *way) {
 		}
 		rows = append(rows, row)
 	}
-	w.table("What it costs", fmt.Sprintf("%d rounds, every path once in each: %d lines (a 50th of it where they take 50 ms) to and fro over one connection, one connection that sends for %v, datagrams for %v. "+
+	w.table("What it costs", fmt.Sprintf("%d rounds, every path once in each: %d lines (a 50th of it where they take 50 ms) to and fro over one connection, %v apart, one connection that sends for %v, datagrams for %v. "+
+		"What waits at the peer's end is not the sender's any more: the kernel lets a connection send little before what it has sent has left. "+
 		"Cells with a bracket are medians of the rounds with the least and the greatest; Toxiproxy runs in the target's own network.",
-		rounds, w.count(1000), w.span(bulkTime), w.span(rateTime)), rows...)
+		rounds, w.count(1000), gap, w.span(bulkTime), w.span(rateTime)), rows...)
 }
 
 // more is by how much the median of each round is above that of another way, in us.

@@ -13,14 +13,15 @@ import (
 // The ports of the servers in the containers.
 const (
 	portEcho    = 7001 // UDP and TCP: what is sent comes back
-	portSink    = 7002 // TCP: reads until a byte that is not 0, then says how many there were
-	portCount   = 7003 // UDP: counts
-	portCounted = 7004 // TCP: how many there were since it was asked last
+	portSink    = 7002 // TCP: counts bytes
+	portSunk    = 7003 // TCP: how many there were since it was asked last
+	portCount   = 7004 // UDP: counts datagrams
+	portCounted = 7005 // TCP: how many there were since it was asked last
 )
 
 // serve is what runs in the target, the peer and the bystander, until it is killed.
 func serve() error {
-	var counted atomic.Uint64
+	var counted, sunk atomic.Uint64
 	echo, err := listenUDP(portEcho)
 	if err != nil {
 		return err
@@ -59,19 +60,17 @@ func serve() error {
 			}
 		},
 		portSink: func(c net.Conn) {
-			var n uint64
 			b := make([]byte, 256<<10)
 			for {
-				k, err := c.Read(b)
+				n, err := c.Read(b)
 				if err != nil {
 					return
 				}
-				if n += uint64(k); b[k-1] != 0 {
-					tell(c, n)
-				}
+				sunk.Add(uint64(n))
 			}
 		},
 		portCounted: func(c net.Conn) { tell(c, counted.Swap(0)) },
+		portSunk:    func(c net.Conn) { tell(c, sunk.Swap(0)) },
 	} {
 		go func() { failed <- accept(port, answer) }()
 	}

@@ -25,9 +25,11 @@ type world struct {
 	id              string // marks what belongs to this run
 	image           string // of this binary
 	agentImage      string
-	ours            bool   // nobody had the agent's image before
-	target          string // id of its container
-	pid             int    // of its first process
+	ours            bool       // nobody had the agent's image before
+	target          string     // id of its container
+	receiver        string     // id of the peer's
+	pid             int        // of its first process
+	own             netip.Addr // the target's
 	peer, bystander netip.Addr
 	toxiproxy       string  // its binary; "" where there is none
 	share           float64 // of the full numbers
@@ -68,11 +70,14 @@ func (w *world) open(ctx context.Context) error {
 	if w.target, err = w.server(ctx, "target"); err != nil {
 		return err
 	}
-	for name, to := range map[string]*netip.Addr{"peer": &w.peer, "bystander": &w.bystander} {
-		id, err := w.server(ctx, name)
-		if err != nil {
-			return err
-		}
+	if w.receiver, err = w.server(ctx, "peer"); err != nil {
+		return err
+	}
+	bystander, err := w.server(ctx, "bystander")
+	if err != nil {
+		return err
+	}
+	for id, to := range map[string]*netip.Addr{w.target: &w.own, w.receiver: &w.peer, bystander: &w.bystander} {
 		if *to, err = w.address(ctx, id); err != nil {
 			return err
 		}
@@ -191,13 +196,17 @@ func (w *world) with(ctx context.Context, f func(a *agent.Agent) error) error {
 // seed of what the queue draws. Netem cannot repeat a sequence, so it is not given what has one.
 const seed = 20260101
 
-// inject puts a fault in place on the back-end that is wanted ("": any).
+// inject puts a fault on the target, on the back-end that is wanted ("": any).
 func (w *world) inject(ctx context.Context, a *agent.Agent, f faults.Fault, backend string) (*agent.Injection, error) {
+	return w.injectAt(ctx, a, w.target, f, backend)
+}
+
+func (w *world) injectAt(ctx context.Context, a *agent.Agent, container string, f faults.Fault, backend string) (*agent.Injection, error) {
 	var o agent.InjectOptions
 	if backend == "queue" {
 		o.Seed = seed
 	}
-	in, err := a.Inject(ctx, w.target, f, o)
+	in, err := a.Inject(ctx, container, f, o)
 	if err != nil {
 		return nil, err
 	}
