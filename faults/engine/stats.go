@@ -12,7 +12,7 @@ import (
 // Usage is what a container has used at one moment.
 type Usage struct {
 	At          time.Time
-	MemoryBytes int64         // resident: usage less the page cache that can be dropped at once
+	MemoryBytes int64         // usage less the page cache, which the kernel drops when room is needed
 	LimitBytes  int64         // the memory limit in force (the machine's memory where there is none)
 	CPU         time.Duration // processor time since the container started
 	Pids        int64
@@ -40,13 +40,13 @@ func (e *Engine) Usage(ctx context.Context, id string) (Usage, error) {
 	}, nil
 }
 
-// resident is usage less inactive file pages, as `docker stats` counts it; the
-// key is total_inactive_file on cgroup v1 and inactive_file on v2.
+// resident is usage less file pages; `docker stats` subtracts only the inactive ones, but
+// whether a page counts as active says nothing about whether it can be dropped. The keys
+// begin with total_ on cgroup v1.
 func resident(m container.MemoryStats) int64 {
-	for _, k := range []string{"total_inactive_file", "inactive_file"} {
-		if v, ok := m.Stats[k]; ok && v < m.Usage {
-			return int64(m.Usage - v)
-		}
+	cache := m.Stats["inactive_file"] + m.Stats["active_file"]
+	if v, ok := m.Stats["total_inactive_file"]; ok {
+		cache = v + m.Stats["total_active_file"]
 	}
-	return int64(m.Usage)
+	return int64(m.Usage - min(cache, m.Usage))
 }

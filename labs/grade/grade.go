@@ -52,6 +52,8 @@ type World interface {
 	Services(ctx context.Context) (map[string][]engine.Container, error)
 	// Usage reads a container's counters.
 	Usage(ctx context.Context, id string) (engine.Usage, error)
+	// Load is what the processors of the engine's machine, and the lab's containers, have done.
+	Load(ctx context.Context) (*Load, error)
 	// Recreate makes services anew from the declared configuration; none means all.
 	Recreate(ctx context.Context, services ...string) error
 	// Served reads how many requests each of web's containers has answered.

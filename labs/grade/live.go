@@ -59,11 +59,6 @@ func (a alive) kept(b alive) (kib float64, err error) {
 	return kib, nil
 }
 
-// aliveSlack is how many times the slope that is allowed the heap's own growth must be
-// to count: what else moves in a heap, buffers and connections of doubled traffic, came
-// to 10 KiB per request of a service with a bounded memory, where its leak is 45.
-const aliveSlack = 2.5
-
 // fewRequests say nothing about growth: what else moves in a heap is more. A service
 // that answers so few is red as idle.
 const fewRequests = 20

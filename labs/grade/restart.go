@@ -30,10 +30,14 @@ func (r *Runner) restart(ctx context.Context, c catalog.Check) Result {
 	if kept := survivors(r.World.Inventory(), old, now); len(kept) > 0 {
 		return Result{Verdict: Fail, Measured: "not made anew from the declared configuration: " + strings.Join(kept, ", "), Limit: Limit(c.SLO).String()}
 	}
+	load := r.load(ctx)
 	from, err := r.recovered(ctx)
 	var still *notRecovered
 	switch {
 	case errors.As(err, &still):
+		if err := r.overloaded(ctx, load, still.saw); err != nil {
+			return unknown(err)
+		}
 		return Result{Verdict: Fail, Measured: err.Error(), Limit: Limit(c.SLO).String()}
 	case err != nil:
 		return unknown(err)
@@ -78,11 +82,11 @@ func survivors(inv Inventory, old, now map[string][]engine.Container) []string {
 // notRecovered says that users were still failing when they should be well again.
 type notRecovered struct {
 	after time.Duration
-	saw   string
+	saw   sli.Window
 }
 
 func (e *notRecovered) Error() string {
-	return fmt.Sprintf("users were still failing %v after the restart (%s)", e.after, e.saw)
+	return fmt.Sprintf("users were still failing %v after the restart (%s)", e.after, e.saw.Describe())
 }
 
 // recovered waits until users have been well for a while after a re-creation.
@@ -96,7 +100,7 @@ func (r *Runner) recovered(ctx context.Context) (time.Time, error) {
 			return now, nil
 		}
 		if now.Sub(began) > r.Pace.Recover {
-			return now, &notRecovered{now.Sub(began), w.Describe()}
+			return now, &notRecovered{now.Sub(began), w}
 		}
 		if err := r.World.WaitUntil(ctx, now.Add(time.Second)); err != nil {
 			return now, fmt.Errorf("traffic stopped reporting: %w", err)

@@ -64,6 +64,7 @@ func (r *Runner) slo(ctx context.Context, c catalog.Check) Result {
 // observe waits for a window that opens at from and lasts at least so long, and
 // longer until it holds enough requests, and judges it.
 func (r *Runner) observe(ctx context.Context, c catalog.Check, from time.Time, lasting time.Duration) Result {
+	load := r.load(ctx)
 	to := from.Add(lasting)
 	limit := Limit(c.SLO)
 	win := sli.Window{}
@@ -95,18 +96,11 @@ func (r *Runner) observe(ctx context.Context, c catalog.Check, from time.Time, l
 	if len(bad) > 0 {
 		res.Measured += "; short: " + strings.Join(bad, ", ")
 	}
-	// When the users themselves are late, their machine is too busy to judge by.
-	if len(bad) > 0 && win.LagMS > tooBusyMS {
-		return unknown(overloaded(win))
+	if len(bad) > 0 {
+		if err := r.overloaded(ctx, load, win); err != nil {
+			return unknown(err)
+		}
 	}
 	res.Verdict = verdict(len(bad) > 0)
 	return res
 }
-
-func overloaded(w sli.Window) error {
-	return fmt.Errorf("the machine is overloaded: users were %.0f ms late of themselves (%s); grade again when it is calmer", w.LagMS, w.Describe())
-}
-
-// tooBusyMS is how late traffic may be of itself, in ms, for its failures to count
-// against the system.
-const tooBusyMS = 50

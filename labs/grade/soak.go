@@ -119,9 +119,7 @@ func (r *Runner) soakNow(ctx context.Context, c catalog.Check) {
 	}
 	s.grow(samples, inv, answered, float64(w.Sent)/float64(max(1, w.Seconds)))
 	kept, kerr := then.kept(now)
-	if kept > aliveSlack*c.SlopeKiB {
-		s.growth = max(s.growth, kept)
-	}
+	s.growth = max(s.growth, kept)
 	if len(s.wrong()) > 0 {
 		s.err = nil // red already, whatever could not be measured besides
 		return

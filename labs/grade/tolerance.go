@@ -27,6 +27,7 @@ func (r *Runner) tolerance(ctx context.Context, c catalog.Check) Result {
 	if err != nil {
 		return unknown(fmt.Errorf("lay the test fault: %w", err))
 	}
+	load := r.load(ctx)
 	start, err := r.count(ctx)
 	var during map[string]float64
 	if err == nil {
@@ -59,8 +60,10 @@ func (r *Runner) tolerance(ctx context.Context, c catalog.Check) Result {
 	if len(bad) > 0 {
 		res.Measured += "; short: " + strings.Join(bad, ", ")
 	}
-	if len(bad) > 0 && win.LagMS > tooBusyMS {
-		return unknown(overloaded(win))
+	if len(bad) > 0 {
+		if err := r.overloaded(ctx, load, win); err != nil {
+			return unknown(err)
+		}
 	}
 	res.Verdict = verdict(len(bad) > 0 || worst > c.Attempts)
 	return res

@@ -44,6 +44,7 @@ type fake struct {
 	until   int64
 	handN   int
 	servedN int
+	busy    func(l *grade.Load) // bends the machine's load
 }
 
 const normal = 45.0
@@ -159,6 +160,15 @@ func (w *fake) Usage(_ context.Context, id string) (engine.Usage, error) {
 	}
 	n, err := w.memory(id, time.Since(w.begin))
 	return engine.Usage{MemoryBytes: n}, err
+}
+
+func (w *fake) Load(context.Context) (*grade.Load, error) {
+	at := time.Since(w.begin)
+	l := &grade.Load{Capacity: 2 * at, Busy: at / 2, Own: map[string]time.Duration{"app": at / 4}}
+	if w.busy != nil {
+		w.busy(l)
+	}
+	return l, nil
 }
 
 func (w *fake) Recreate(ctx context.Context, names ...string) error {

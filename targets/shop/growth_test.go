@@ -1,4 +1,4 @@
-package shop
+package shop_test
 
 import (
 	"fmt"
@@ -6,6 +6,10 @@ import (
 	"runtime"
 	"testing"
 
+	"faultlab/targets/shop/catalog"
+	"faultlab/targets/shop/service"
+	"faultlab/targets/shop/shoptest"
+	"faultlab/targets/shop/web"
 	"faultlab/targets/traffic"
 )
 
@@ -31,29 +35,29 @@ func TestGrowthOfLiveHeapPerRequest(t *testing.T) {
 		maxEntries       int
 		low, high        float64
 	}{
-		{CatalogService, "2.12.0", 0, -flat, flat},
-		{CatalogService, "2.13.1", 0, -flat, flat},
-		{CatalogService, "2.14.0", 0, leakLow, leakHigh},
-		{CatalogService, "2.14.0", 50, -flat, flat},
-		{CatalogService, "2.15.0", 0, leakLow, leakHigh},
-		{CatalogService, "2.15.0", 50, -flat, flat},
-		{WebService, "5.7.2", 0, -flat, flat},
-		{WebService, "5.8.0", 0, -flat, flat},
-		{WebService, "5.9.0", 0, leakLow, leakHigh},
-		{WebService, "5.9.0", 50, -flat, flat},
+		{catalog.Name, "2.12.0", 0, -flat, flat},
+		{catalog.Name, "2.13.1", 0, -flat, flat},
+		{catalog.Name, "2.14.0", 0, leakLow, leakHigh},
+		{catalog.Name, "2.14.0", 50, -flat, flat},
+		{catalog.Name, "2.15.0", 0, leakLow, leakHigh},
+		{catalog.Name, "2.15.0", 50, -flat, flat},
+		{web.Name, "5.7.2", 0, -flat, flat},
+		{web.Name, "5.8.0", 0, -flat, flat},
+		{web.Name, "5.9.0", 0, leakLow, leakHigh},
+		{web.Name, "5.9.0", 50, -flat, flat},
 	}
 	for _, tt := range tests {
 		t.Run(fmt.Sprintf("%s %s max %d", tt.service, tt.release, tt.maxEntries), func(t *testing.T) {
-			bound := BoundConfig{MaxEntries: tt.maxEntries}
-			cc := DefaultCatalogConfig()
+			bound := service.BoundConfig{MaxEntries: tt.maxEntries}
+			cc := catalog.DefaultConfig()
 			cc.Memo, cc.Suggest = bound, bound
 			var h http.Handler
-			if tt.service == CatalogService {
-				h = testCatalog(t, tt.release, cc, shelf{}).handler()
+			if tt.service == catalog.Name {
+				h = shoptest.Catalog(t, tt.release, cc, shoptest.Shelf{})
 			} else {
-				wc := DefaultWebConfig()
+				wc := web.DefaultConfig()
 				wc.Recorder = bound
-				h = testWeb(t, tt.release, wc, testCatalog(t, "2.13.1", cc, shelf{}).handler()).handler()
+				h = shoptest.Web(t, tt.release, wc, shoptest.Catalog(t, "2.13.1", cc, shoptest.Shelf{}))
 			}
 			got := growth(t, h, tt.service)
 			t.Logf("%.1f KiB per request", got/1024)
@@ -72,7 +76,7 @@ func growth(t *testing.T, h http.Handler, service string) float64 {
 	send := func(n, from int) {
 		for i := range n {
 			path := pathFor(service, plan.Next())
-			if w := get(t, h, path, fmt.Sprintf("r-%d", from+i)); w.Code != http.StatusOK {
+			if w := shoptest.Get(t, h, path, fmt.Sprintf("r-%d", from+i)); w.Code != http.StatusOK {
 				t.Fatalf("GET %s: %d %s", path, w.Code, w.Body)
 			}
 		}
@@ -86,7 +90,7 @@ func growth(t *testing.T, h http.Handler, service string) float64 {
 }
 
 func pathFor(service string, r traffic.Request) string {
-	if service == WebService {
+	if service == web.Name {
 		return r.Path()
 	}
 	switch r.Route {

@@ -3,11 +3,15 @@ package workspace
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
 	"faultlab/targets/images"
 	"faultlab/targets/shop"
+	"faultlab/targets/shop/catalog"
+	"faultlab/targets/shop/service"
+	"faultlab/targets/shop/web"
 )
 
 // The settings files are read by services that refuse unknown keys.
@@ -21,21 +25,21 @@ func TestSettingsLoad(t *testing.T) {
 		}
 		return p
 	}
-	web, err := shop.LoadWebConfig(write("config/web.yaml"))
-	if err != nil {
+	w := web.DefaultConfig()
+	if err := service.Load(write("config/web.yaml"), &w); err != nil {
 		t.Error(err)
 	}
-	if want := shop.DefaultWebConfig(); web != want {
-		t.Errorf("web's settings are %+v; want the defaults, %+v", web, want)
+	if want := web.DefaultConfig(); w != want {
+		t.Errorf("web's settings are %+v; want the defaults, %+v", w, want)
 	}
-	catalog, err := shop.LoadCatalogConfig(write("config/catalog.yaml"))
-	if err != nil {
+	c := catalog.DefaultConfig()
+	if err := service.Load(write("config/catalog.yaml"), &c); err != nil {
 		t.Error(err)
 	}
-	want := shop.DefaultCatalogConfig()
+	want := catalog.DefaultConfig()
 	want.Database.Password = images.AppPassword
-	if catalog != want {
-		t.Errorf("catalog's settings are %+v; want the defaults, %+v", catalog, want)
+	if c != want {
+		t.Errorf("catalog's settings are %+v; want the defaults, %+v", c, want)
 	}
 }
 
@@ -45,7 +49,7 @@ func TestReleasesAgree(t *testing.T) {
 	for _, r := range images.Releases() {
 		tags[r.Name()] = true
 	}
-	for _, r := range shop.Releases {
+	for _, r := range shop.Releases() {
 		if !tags[r.Service+":"+r.Version] {
 			t.Errorf("no image of %s %s", r.Service, r.Version)
 		}
@@ -56,11 +60,11 @@ func TestReleasesAgree(t *testing.T) {
 		}
 	}
 	for name := range tags {
-		service, version, _ := strings.Cut(name, ":")
-		if service == shop.WebService || service == shop.CatalogService {
-			if _, err := shop.FindRelease(service, version); err != nil {
-				t.Error(err)
-			}
+		of, _, _ := strings.Cut(name, ":")
+		isRelease := func(r shop.Release) bool { return r.Service == of }
+		if slices.ContainsFunc(shop.Releases(), isRelease) &&
+			!slices.ContainsFunc(shop.Releases(), func(r shop.Release) bool { return r.Service+":"+r.Version == name }) {
+			t.Errorf("the image %s is of no release", name)
 		}
 	}
 }

@@ -1,8 +1,8 @@
-package shop
+package web_test
 
 import (
+	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -11,14 +11,20 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"faultlab/targets/shop/api"
+	"faultlab/targets/shop/catalog"
+	"faultlab/targets/shop/service"
+	"faultlab/targets/shop/shoptest"
+	"faultlab/targets/shop/web"
 )
 
 func goodCatalog(t *testing.T) http.Handler {
-	return testCatalog(t, "2.13.1", DefaultCatalogConfig(), shelf{}).handler()
+	return shoptest.Catalog(t, "2.13.1", catalog.DefaultConfig(), shoptest.Shelf{})
 }
 
 func TestPages(t *testing.T) {
-	h := testWeb(t, "5.8.0", DefaultWebConfig(), goodCatalog(t)).handler()
+	h := shoptest.Web(t, "5.8.0", web.DefaultConfig(), goodCatalog(t))
 	tests := []struct {
 		path     string
 		status   int
@@ -36,8 +42,8 @@ func TestPages(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.path, func(t *testing.T) {
-			w := get(t, h, tt.path, "id-1")
-			var a Answer
+			w := shoptest.Get(t, h, tt.path, "id-1")
+			var a api.Answer
 			_ = json.Unmarshal(w.Body.Bytes(), &a)
 			if w.Code != tt.status || len(a.Products) != tt.products || tt.id != 0 && (a.Product == nil || a.Product.ID != tt.id) {
 				t.Errorf("%d, %d products, %+v", w.Code, len(a.Products), a.Product)
@@ -57,9 +63,9 @@ func TestPages(t *testing.T) {
 }
 
 func TestRelatedProductsCameWith580(t *testing.T) {
-	for release, want := range map[string]int{"5.7.2": 0, "5.8.0": relatedShown} {
-		var a Answer
-		w := get(t, testWeb(t, release, DefaultWebConfig(), goodCatalog(t)).handler(), "/product/77", "")
+	for release, want := range map[string]int{"5.7.2": 0, "5.8.0": 6} {
+		var a api.Answer
+		w := shoptest.Get(t, shoptest.Web(t, release, web.DefaultConfig(), goodCatalog(t)), "/product/77", "")
 		if err := json.Unmarshal(w.Body.Bytes(), &a); err != nil || len(a.Related) != want {
 			t.Errorf("%s: %d related (%v); want %d", release, len(a.Related), err, want)
 		}
@@ -69,10 +75,10 @@ func TestRelatedProductsCameWith580(t *testing.T) {
 func TestWhatTheCatalogGetsToKnow(t *testing.T) {
 	var header http.Header
 	var uri string
-	h := testWeb(t, "5.8.0", DefaultWebConfig(), http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	h := shoptest.Web(t, "5.8.0", web.DefaultConfig(), http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		header, uri = r.Header.Clone(), r.URL.RequestURI()
-		reply(w, http.StatusOK, Answer{Products: []Product{}})
-	})).handler()
+		service.Reply(w, http.StatusOK, api.Answer{Products: []api.Product{}})
+	}))
 	r := httptest.NewRequest(http.MethodGet, "/search?q=a%26limit%3D1", nil)
 	r.Header.Set("X-Request-Id", "id-5")
 	r.Header.Set("X-Tenant", "fjord")
@@ -105,15 +111,15 @@ func TestCatalogFailures(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			c := DefaultWebConfig()
+			c := web.DefaultConfig()
 			c.Catalog.Timeout = 100 * time.Millisecond
-			s := testWeb(t, "5.8.0", c, tt.serve)
-			w := get(t, s.handler(), "/", "id-9")
-			var p Problem
+			s := shoptest.Web(t, "5.8.0", c, tt.serve)
+			w := shoptest.Get(t, s, "/", "id-9")
+			var p api.Problem
 			if err := json.Unmarshal(w.Body.Bytes(), &p); err != nil || w.Code != tt.status || p.Error != tt.problem || p.RequestID != "id-9" {
 				t.Errorf("%d %s (%v)", w.Code, w.Body, err)
 			}
-			text := get(t, s.handler(), "/metrics", "").Body.String()
+			text := shoptest.Get(t, s, "/metrics", "").Body.String()
 			for _, want := range []string{
 				`result="` + tt.result + `",service="web",upstream="catalog",zone="us-a"} 1`,
 				fmt.Sprintf(`http_requests_total{code="%d",region="us",release="5.8.0",route="home",service="web",site="internal",zone="us-a"} 1`, tt.status),
@@ -131,10 +137,14 @@ func TestCatalogIsGone(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := testWeb(t, "5.8.0", DefaultWebConfig(), goodCatalog(t))
-	s.catalog.config.URL = "http://" + l.Addr().String()
+	c := web.DefaultConfig()
+	c.Catalog.URL = "http://" + l.Addr().String()
 	_ = l.Close()
-	if w := get(t, s.handler(), "/", ""); w.Code != http.StatusBadGateway {
+	s := shoptest.Service(web.Name, "5.8.0")
+	if _, err := web.Build(context.Background(), s, &c); err != nil {
+		t.Fatal(err)
+	}
+	if w := shoptest.Get(t, s.Handler(), "/", ""); w.Code != http.StatusBadGateway {
 		t.Errorf("%d %s", w.Code, w.Body)
 	}
 }
@@ -153,21 +163,21 @@ func TestRetries(t *testing.T) {
 	}
 	for _, tt := range tests {
 		var attempts atomic.Int64
-		c := DefaultWebConfig()
+		c := web.DefaultConfig()
 		c.Catalog.Retries, c.Catalog.RetryBudgetPercent = tt.retries, tt.budget
-		h := testWeb(t, "5.8.0", c, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		h := shoptest.Web(t, "5.8.0", c, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			if attempts.Add(1) <= tt.failures {
 				w.WriteHeader(http.StatusServiceUnavailable)
 				return
 			}
-			reply(w, http.StatusOK, Answer{Products: []Product{}})
-		})).handler()
-		if w := get(t, h, "/", ""); w.Code != tt.status || attempts.Load() != tt.attempts {
+			service.Reply(w, http.StatusOK, api.Answer{Products: []api.Product{}})
+		}))
+		if w := shoptest.Get(t, h, "/", ""); w.Code != tt.status || attempts.Load() != tt.attempts {
 			t.Errorf("%+v: %d after %d attempts", tt, w.Code, attempts.Load())
 		}
 		if tt.budget > 0 {
 			before := attempts.Load()
-			get(t, h, "/", "")
+			shoptest.Get(t, h, "/", "")
 			if extra := attempts.Load() - before; extra != 1 {
 				t.Errorf("%+v: %d attempts with the budget spent; want 1", tt, extra)
 			}
@@ -177,49 +187,21 @@ func TestRetries(t *testing.T) {
 
 func TestNotFoundIsNotRetried(t *testing.T) {
 	var attempts atomic.Int64
-	c := DefaultWebConfig()
+	c := web.DefaultConfig()
 	c.Catalog.Retries = 3
-	h := testWeb(t, "5.8.0", c, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	h := shoptest.Web(t, "5.8.0", c, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		attempts.Add(1)
-		fail(w, r, http.StatusNotFound, "not_found", "")
-	})).handler()
-	if w := get(t, h, "/product/5", ""); w.Code != http.StatusNotFound || attempts.Load() != 1 {
+		service.Fail(w, r, http.StatusNotFound, "not_found", "")
+	}))
+	if w := shoptest.Get(t, h, "/product/5", ""); w.Code != http.StatusNotFound || attempts.Load() != 1 {
 		t.Errorf("%d after %d attempts", w.Code, attempts.Load())
 	}
 }
 
-func TestCatalogAnswersItsErrors(t *testing.T) {
-	c := DefaultCatalogConfig()
-	c.Database.QueryTimeout = 50 * time.Millisecond
-	tests := []struct {
-		name, path string
-		store      shelf
-		status     int
-	}{
-		{"database down", "/v1/featured", shelf{err: errors.New("refused")}, 503},
-		{"database slow", "/v1/featured", shelf{wait: time.Minute}, 504},
-		{"not ready", "/readyz", shelf{err: errors.New("refused")}, 503},
-		{"alive all the same", "/healthz", shelf{err: errors.New("refused")}, 200},
-		{"ready", "/readyz", shelf{}, 200},
-		{"bad limit", "/v1/featured?limit=41", shelf{}, 400},
-		{"limit zero", "/v1/products?q=a&limit=0", shelf{}, 400},
-		{"no words", "/v1/products?q=%26", shelf{}, 400},
-		{"bad id", "/v1/products/-1", shelf{}, 400},
-		{"no such id", "/v1/products/999999", shelf{}, 404},
-	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			if w := get(t, testCatalog(t, "2.13.1", c, tt.store).handler(), tt.path, ""); w.Code != tt.status {
-				t.Errorf("%d %s; want %d", w.Code, w.Body, tt.status)
-			}
-		})
-	}
-}
-
 func TestMetricsAndProfiles(t *testing.T) {
-	h := testWeb(t, "5.8.0", DefaultWebConfig(), goodCatalog(t)).handler()
-	get(t, h, "/", "")
-	text := get(t, h, "/metrics", "").Body.String()
+	h := shoptest.Web(t, "5.8.0", web.DefaultConfig(), goodCatalog(t))
+	shoptest.Get(t, h, "/", "")
+	text := shoptest.Get(t, h, "/metrics", "").Body.String()
 	for _, want := range []string{
 		`http_requests_total{code="200",region="us",release="5.8.0",route="home",service="web",site="internal",zone="us-a"} 1`,
 		"http_request_duration_seconds_bucket", "http_requests_in_flight", "shop_build_info", "go_memstats_heap_alloc_bytes",
@@ -229,7 +211,25 @@ func TestMetricsAndProfiles(t *testing.T) {
 			t.Errorf("metrics lack %s", want)
 		}
 	}
-	if w := get(t, h, "/debug/pprof/heap?debug=1", ""); w.Code != http.StatusOK || !strings.Contains(w.Body.String(), "heap profile") {
+	if w := shoptest.Get(t, h, "/debug/pprof/heap?debug=1", ""); w.Code != http.StatusOK || !strings.Contains(w.Body.String(), "heap profile") {
 		t.Errorf("heap profile: %d", w.Code)
+	}
+}
+
+func TestRecorderReplaysThePage(t *testing.T) {
+	c := web.DefaultConfig()
+	c.Recorder.MaxEntries = 2
+	h := shoptest.Web(t, "5.9.0", c, goodCatalog(t))
+	page := shoptest.Get(t, h, "/product/7", "id-7").Body.String()
+	shoptest.Get(t, h, "/product/8", "id-8")
+	shoptest.Get(t, h, "/product/8", "id-8")
+	if replay := shoptest.Get(t, h, "/debug/replay/id-7", ""); replay.Body.String() != page || replay.Header().Get("X-Replay-Of") != "/product/7" {
+		t.Errorf("replay is not the page: %d", replay.Code)
+	}
+	shoptest.Get(t, h, "/product/9", "id-9")
+	for id, want := range map[string]int{"id-7": 404, "id-8": 200, "id-9": 200} {
+		if replay := shoptest.Get(t, h, "/debug/replay/"+id, ""); replay.Code != want {
+			t.Errorf("%s: %d; want %d", id, replay.Code, want)
+		}
 	}
 }

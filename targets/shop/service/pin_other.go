@@ -1,6 +1,6 @@
 //go:build !linux
 
-package shop
+package service
 
 // PinCode does nothing here; the services run on Linux.
 func PinCode() error { return nil }

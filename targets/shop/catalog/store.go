@@ -1,19 +1,19 @@
-package shop
+package catalog
 
 import (
 	"context"
 	"errors"
 	"fmt"
 	"strings"
-	"time"
-	"unicode"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
+
+	"faultlab/targets/shop/api"
 )
 
-// errNotFound says that there is no such product.
-var errNotFound = errors.New("no such product")
+// ErrNotFound says that there is no such product.
+var ErrNotFound = errors.New("no such product")
 
 const productColumns = `p.id, p.sku, p.name, p.description, p.category, c.details, p.price_cents, p.stock, p.tenant, p.created_at`
 
@@ -42,72 +42,43 @@ SELECT ` + productColumns + `
 FROM (SELECT * FROM featured ORDER BY position LIMIT $1) f
 JOIN products p ON p.id = f.product_id JOIN categories c ON c.name = p.category ORDER BY f.position`
 
-// store reads products from PostgreSQL.
-type store struct {
+// Store reads products from PostgreSQL.
+type Store struct {
 	pool *pgxpool.Pool
 }
 
-// openStore makes the pool; it does not connect, so that catalog starts before
-// its database does.
-func openStore(ctx context.Context, c DatabaseConfig) (*store, error) {
-	pc, err := pgxpool.ParseConfig("")
-	if err != nil {
-		return nil, fmt.Errorf("database configuration: %w", err)
-	}
-	cc := &pc.ConnConfig.Config
-	cc.Host, cc.Port, cc.Database = c.Host, uint16(c.Port), c.Name
-	cc.User, cc.Password = c.User, c.Password
-	cc.Fallbacks, cc.TLSConfig = nil, nil
-	cc.ConnectTimeout = c.ConnectTimeout
-	cc.RuntimeParams = map[string]string{
-		"application_name": "catalog",
-		// The best plans here do not depend on the values, and planning a search
-		// takes longer than running it.
-		"plan_cache_mode": "force_generic_plan",
-	}
-	pc.MaxConns = int32(c.Pool)
-	pc.MaxConnLifetime = 10 * time.Minute // so that connections follow the name to a new address
-	pc.MaxConnLifetimeJitter = time.Minute
-	pc.HealthCheckPeriod = 5 * time.Second
-	pool, err := pgxpool.NewWithConfig(ctx, pc)
-	if err != nil {
-		return nil, fmt.Errorf("database pool: %w", err)
-	}
-	return &store{pool: pool}, nil
-}
+func (s *Store) Ping(ctx context.Context) error { return s.pool.Ping(ctx) }
 
-func (s *store) ping(ctx context.Context) error { return s.pool.Ping(ctx) }
-
-// search gives up to limit products whose names have all words of the query;
+// Search gives up to limit products whose names have all words of the query;
 // with prefix, the last word may be incomplete. No words, no products.
-func (s *store) search(ctx context.Context, query string, prefix bool, limit int) ([]Product, error) {
+func (s *Store) Search(ctx context.Context, query string, prefix bool, limit int) ([]api.Product, error) {
 	expression := searchExpression(query, prefix)
 	if expression == "" {
-		return []Product{}, nil
+		return []api.Product{}, nil
 	}
 	return s.products(ctx, "search", searchSQL, expression, limit)
 }
 
-func (s *store) product(ctx context.Context, id int64) (Product, error) {
+func (s *Store) Product(ctx context.Context, id int64) (api.Product, error) {
 	found, err := s.products(ctx, "product", productSQL, id)
 	if err != nil {
-		return Product{}, err
+		return api.Product{}, err
 	}
 	if len(found) == 0 {
-		return Product{}, errNotFound
+		return api.Product{}, ErrNotFound
 	}
 	return found[0], nil
 }
 
-func (s *store) related(ctx context.Context, p Product, limit int) ([]Product, error) {
+func (s *Store) Related(ctx context.Context, p api.Product, limit int) ([]api.Product, error) {
 	return s.products(ctx, "related", relatedSQL, p.Category, p.ID, limit)
 }
 
-func (s *store) featured(ctx context.Context, limit int) ([]Product, error) {
+func (s *Store) Featured(ctx context.Context, limit int) ([]api.Product, error) {
 	return s.products(ctx, "featured", featuredSQL, limit)
 }
 
-func (s *store) products(ctx context.Context, what, sql string, args ...any) ([]Product, error) {
+func (s *Store) products(ctx context.Context, what, sql string, args ...any) ([]api.Product, error) {
 	rows, err := s.pool.Query(ctx, sql, args...)
 	if err != nil {
 		return nil, fmt.Errorf("query %s: %w", what, err)
@@ -119,24 +90,17 @@ func (s *store) products(ctx context.Context, what, sql string, args ...any) ([]
 	return list, nil
 }
 
-func scanProduct(row pgx.CollectableRow) (Product, error) {
-	var p Product
+func scanProduct(row pgx.CollectableRow) (api.Product, error) {
+	var p api.Product
 	err := row.Scan(&p.ID, &p.SKU, &p.Name, &p.Description, &p.Category, &p.Details,
 		&p.PriceCents, &p.Stock, &p.Tenant, &p.CreatedAt)
 	return p, err
 }
 
-// searchWords are the words of a query, in lower case, without punctuation.
-func searchWords(query string) []string {
-	return strings.FieldsFunc(strings.ToLower(query), func(r rune) bool {
-		return !unicode.IsLetter(r) && !unicode.IsNumber(r)
-	})
-}
-
 // searchExpression is the tsquery for a query: all words, the last one
 // perhaps as a prefix. Words have no characters that mean something there.
 func searchExpression(query string, prefix bool) string {
-	words := searchWords(query)
+	words := api.Words(query)
 	if len(words) == 0 {
 		return ""
 	}

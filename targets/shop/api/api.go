@@ -1,4 +1,5 @@
-package shop
+// Package api is what the shop's services say to each other and to their users.
+package api
 
 import "time"
 

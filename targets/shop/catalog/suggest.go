@@ -1,8 +1,10 @@
-package shop
+package catalog
 
 import (
 	"strings"
 	"sync"
+
+	"faultlab/targets/shop/api"
 )
 
 // Suggest completes what a customer types from what was shown to customers
@@ -45,10 +47,10 @@ func NewSuggest(maxEntries int) *Suggest {
 }
 
 // Learn takes in the products of an answer.
-func (s *Suggest) Learn(a Answer) {
+func (s *Suggest) Learn(a api.Answer) {
 	learned := shown{query: a.Query}
-	add := func(p Product) {
-		for _, word := range searchWords(p.Name + " " + p.Category + " " + p.Tenant + " " + p.Description) {
+	add := func(p api.Product) {
+		for _, word := range api.Words(p.Name + " " + p.Category + " " + p.Tenant + " " + p.Description) {
 			if len(word) >= shortestWord {
 				learned.cards = append(learned.cards, card{
 					word: strings.Clone(word), id: p.ID, text: strings.Clone(p.Name), in: strings.Clone(p.Category),

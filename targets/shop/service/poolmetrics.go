@@ -1,12 +1,12 @@
-package shop
+package service
 
 import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// poolMetrics show how the connection pool is used.
-func poolMetrics(pool *pgxpool.Pool) []prometheus.Collector {
+// PoolMetrics show how the connection pool is used.
+func PoolMetrics(pool *pgxpool.Pool) []prometheus.Collector {
 	connections := func(state string, value func(*pgxpool.Stat) int32) prometheus.Collector {
 		return prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Name: "db_pool_connections", Help: "Connections of the pool, by state.",

@@ -1,8 +1,10 @@
-package shop
+package web
 
 import (
 	"net/http"
 	"sync"
+
+	"faultlab/targets/shop/service"
 )
 
 // Recorder keeps pages as they were answered, so that customer care can
@@ -31,7 +33,7 @@ func NewRecorder(maxEntries int) *Recorder {
 
 // Record keeps a page. The slices are copied.
 func (c *Recorder) Record(r *http.Request, status int, header http.Header, upstream, body []byte) {
-	id := r.Header.Get("X-Request-Id")
+	id := service.RequestID(r)
 	p := page{
 		uri: r.URL.RequestURI(), status: status, header: header.Clone(),
 		upstream: copyPage(upstream), body: copyPage(body),
@@ -58,11 +60,11 @@ func (c *Recorder) Replay(w http.ResponseWriter, r *http.Request) {
 	p, ok := c.pages[r.PathValue("id")]
 	c.mu.Unlock()
 	if !ok {
-		fail(w, r, http.StatusNotFound, "not_recorded", "no page was recorded for this request id")
+		service.Fail(w, r, http.StatusNotFound, "not_recorded", "no page was recorded for this request id")
 		return
 	}
 	w.Header().Set("X-Replay-Of", p.uri)
-	replyBody(w, p.status, p.body)
+	service.ReplyBody(w, p.status, p.body)
 }
 
 func copyPage(b []byte) []byte {

@@ -1,4 +1,4 @@
-package shop
+package catalog
 
 import (
 	"container/list"
@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"sync"
+
+	"faultlab/targets/shop/api"
 )
 
 // Memo remembers finished answers, so that a request that comes again costs
@@ -22,7 +24,7 @@ type Memo struct {
 // its answer later does not reach the next caller.
 type memoEntry struct {
 	key      string
-	products []Product
+	products []api.Product
 	body     []byte
 }
 
@@ -58,7 +60,7 @@ func (m *Memo) Get(key string) ([]byte, bool) {
 
 // Put remembers an answer and its encoded body. Beyond the limit the least
 // recently used answer is forgotten.
-func (m *Memo) Put(key string, a Answer, body []byte) {
+func (m *Memo) Put(key string, a api.Answer, body []byte) {
 	entry := &memoEntry{key: key, products: cloneProducts(a), body: cloneBody(body)}
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -74,8 +76,8 @@ func (m *Memo) Put(key string, a Answer, body []byte) {
 }
 
 // cloneProducts copies the products of an answer with all their text.
-func cloneProducts(a Answer) []Product {
-	all := make([]Product, 0, len(a.Products)+len(a.Related)+1)
+func cloneProducts(a api.Answer) []api.Product {
+	all := make([]api.Product, 0, len(a.Products)+len(a.Related)+1)
 	if a.Product != nil {
 		all = append(all, *a.Product)
 	}

@@ -1,13 +1,13 @@
-package shop
+package service
 
 import (
 	"bytes"
 	"context"
 	"encoding/json"
 	"io"
-	"log/slog"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -22,11 +22,9 @@ func TestStop(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			var life lifecycle
-			mux := http.NewServeMux()
-			operations(mux, &life, testTelemetry(WebService, "5.8.0"))
+			s := New(Identity{Service: "web", Release: "5.8.0"}, DefaultLog(), io.Discard)
 			entered := make(chan struct{})
-			mux.HandleFunc("GET /slow", func(w http.ResponseWriter, r *http.Request) {
+			s.HandleQuietly("GET /slow", func(w http.ResponseWriter, r *http.Request) {
 				close(entered)
 				select {
 				case <-time.After(hold):
@@ -36,7 +34,7 @@ func TestStop(t *testing.T) {
 			ctx, stop := context.WithCancel(context.Background())
 			defer stop()
 			stopped := make(chan error, 1)
-			go func() { stopped <- serveOn(ctx, l, mux, &life, slog.New(slog.DiscardHandler)) }()
+			go func() { stopped <- s.serveOn(ctx, l) }()
 			base := "http://" + l.Addr().String()
 			if got := status(base + "/readyz"); got != http.StatusOK {
 				t.Fatalf("readyz is %d before the stop", got)
@@ -84,30 +82,25 @@ func TestServeSaysWhyItCannot(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer l.Close()
-	id := Identity{Service: WebService, Release: "5.8.0"}
-	c := DefaultWebConfig()
-	c.Listen = l.Addr().String()
-	if err := RunWeb(context.Background(), id, c, slog.New(slog.DiscardHandler)); err == nil || !strings.Contains(err.Error(), "in use") {
+	s := New(Identity{Service: "web", Release: "5.8.0"}, DefaultLog(), io.Discard)
+	if err := s.Serve(context.Background(), l.Addr().String()); err == nil || !strings.Contains(err.Error(), "in use") {
 		t.Errorf("got %v", err)
-	}
-	id.Release = "1.0"
-	if err := RunWeb(context.Background(), id, c, slog.New(slog.DiscardHandler)); err == nil {
-		t.Error("release 1.0 runs")
 	}
 }
 
 // A healthy shop logs little: one request in sample_every.
 func TestWhatIsLogged(t *testing.T) {
 	var out bytes.Buffer
-	id := Identity{Service: WebService, Release: "5.8.0", Region: "us", Zone: "us-a"}
-	c := LogConfig{Level: "info", Slow: 50 * time.Millisecond, SampleEvery: 10}
-	tel := newTelemetry(id, NewLogger(&out, id, c), c)
+	id := Identity{Service: "web", Release: "5.8.0", Region: "us", Zone: "us-a"}
+	s := New(id, LogConfig{Level: "info", Slow: 50 * time.Millisecond, SampleEvery: 10}, &out)
 	answer := func(status int, wait time.Duration) {
-		h := tel.route("home", func(w http.ResponseWriter, _ *http.Request) {
+		h := s.route("home", func(w http.ResponseWriter, _ *http.Request) {
 			time.Sleep(wait)
 			w.WriteHeader(status)
 		})
-		get(t, h, "/?a=b", "id-1")
+		r := httptest.NewRequest(http.MethodGet, "/?a=b", nil)
+		r.Header.Set("X-Request-Id", "id-1")
+		h.ServeHTTP(httptest.NewRecorder(), r)
 	}
 	for range 9 {
 		answer(200, 0)

@@ -1,15 +1,19 @@
-package shop
+package catalog
 
 import (
 	"context"
 	"errors"
+	"fmt"
+	"io"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
 
 	"faultlab/targets/db"
 	"faultlab/targets/db/dbtest"
+	"faultlab/targets/shop/service"
 	"faultlab/targets/traffic"
 )
 
@@ -47,19 +51,24 @@ func FuzzSearchExpression(f *testing.F) {
 func TestCatalogOnPostgres(t *testing.T) {
 	server := dbtest.Start(t)
 	ctx := context.Background()
-	c := DefaultCatalogConfig()
+	c := DefaultConfig()
 	c.Cache.MaxEntries = 0
 	c.Database.Host, c.Database.Port, c.Database.Password = "127.0.0.1", server.Port, dbtest.ShopPassword
-	s, err := openStore(ctx, c.Database)
+	on := service.New(service.Identity{Service: Name, Release: "2.13.1"}, service.DefaultLog(), io.Discard)
+	pool, err := service.OpenDatabase(ctx, c.Database, Name)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(s.pool.Close)
-	h := testCatalog(t, "2.13.1", c, s).handler()
+	t.Cleanup(pool.Close)
+	s := &Store{pool}
+	if err := BuildOn(s, on, &c); err != nil {
+		t.Fatal(err)
+	}
+	h := on.Handler()
 
 	t.Run("search", func(t *testing.T) {
 		for _, query := range []string{"walnut lamp", "Walnut LAM"} {
-			list, err := s.search(ctx, query, true, 24)
+			list, err := s.Search(ctx, query, true, 24)
 			if err != nil || len(list) != 24 {
 				t.Fatalf("%s: %d products, %v; want 24", query, len(list), err)
 			}
@@ -69,23 +78,23 @@ func TestCatalogOnPostgres(t *testing.T) {
 				}
 			}
 		}
-		if list, err := s.search(ctx, "walnut lam", false, 24); err != nil || len(list) != 0 {
+		if list, err := s.Search(ctx, "walnut lam", false, 24); err != nil || len(list) != 0 {
 			t.Errorf("whole words only: %d products, %v", len(list), err)
 		}
-		if list, err := s.search(ctx, "!&", true, 24); err != nil || list == nil || len(list) != 0 {
+		if list, err := s.Search(ctx, "!&", true, 24); err != nil || list == nil || len(list) != 0 {
 			t.Errorf("no words: %v, %v", list, err)
 		}
 	})
 
 	t.Run("product", func(t *testing.T) {
-		p, err := s.product(ctx, 77)
+		p, err := s.Product(ctx, 77)
 		if err != nil || p.ID != 77 || p.CreatedAt.IsZero() {
 			t.Errorf("%+v, %v", p, err)
 		}
-		if _, err := s.product(ctx, db.Products+1); !errors.Is(err, errNotFound) {
+		if _, err := s.Product(ctx, db.Products+1); !errors.Is(err, ErrNotFound) {
 			t.Errorf("got %v", err)
 		}
-		related, err := s.related(ctx, p, relatedShown)
+		related, err := s.Related(ctx, p, relatedShown)
 		if err != nil || len(related) != relatedShown || related[0].Category != p.Category || related[0].ID <= p.ID {
 			t.Errorf("related: %+v, %v", related, err)
 		}
@@ -96,8 +105,8 @@ func TestCatalogOnPostgres(t *testing.T) {
 		began := time.Now()
 		const n = 300
 		for range n {
-			path := pathFor(CatalogService, plan.Next())
-			if w := get(t, h, path, ""); w.Code != http.StatusOK || w.Body.Len() < 1200 {
+			path := pathOf(plan.Next())
+			if w := get(h, path); w.Code != http.StatusOK || w.Body.Len() < 1200 {
 				t.Errorf("%s: %d, %d bytes", path, w.Code, w.Body.Len())
 			}
 		}
@@ -127,21 +136,21 @@ func TestCatalogOnPostgres(t *testing.T) {
 
 	t.Run("the database restarts", func(t *testing.T) {
 		server.Stop(t)
-		if w := get(t, h, "/v1/products/5", ""); w.Code != http.StatusServiceUnavailable && w.Code != http.StatusGatewayTimeout {
+		if w := get(h, "/v1/products/5"); w.Code != http.StatusServiceUnavailable && w.Code != http.StatusGatewayTimeout {
 			t.Errorf("without a database: %d %s", w.Code, w.Body)
 		}
-		if w := get(t, h, "/readyz", ""); w.Code != http.StatusServiceUnavailable {
+		if w := get(h, "/readyz"); w.Code != http.StatusServiceUnavailable {
 			t.Errorf("readyz without a database: %d", w.Code)
 		}
 		server.Run(t)
 		began := time.Now()
-		for get(t, h, "/v1/products/5", "").Code != http.StatusOK {
+		for get(h, "/v1/products/5").Code != http.StatusOK {
 			if time.Since(began) > 5*time.Second {
 				t.Fatal("no answer 5 s after the database is back")
 			}
 		}
 		for range 20 { // every connection of the pool
-			if w := get(t, h, "/v1/products/6", ""); w.Code != http.StatusOK {
+			if w := get(h, "/v1/products/6"); w.Code != http.StatusOK {
 				t.Errorf("after the restart: %d %s", w.Code, w.Body)
 			}
 		}
@@ -149,7 +158,7 @@ func TestCatalogOnPostgres(t *testing.T) {
 }
 
 // explain gives the plan and the time of a statement with the arguments.
-func explain(t *testing.T, s *store, mode, sql, args string) (string, float64) {
+func explain(t *testing.T, s *Store, mode, sql, args string) (string, float64) {
 	t.Helper()
 	ctx := context.Background()
 	conn, err := s.pool.Acquire(ctx)
@@ -185,4 +194,21 @@ func explain(t *testing.T, s *store, mode, sql, args string) (string, float64) {
 	}
 	_ = conn.Conn().DeallocateAll(ctx)
 	return plan.String(), ms
+}
+
+func get(h http.Handler, path string) *httptest.ResponseRecorder {
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, httptest.NewRequest(http.MethodGet, path, nil))
+	return w
+}
+
+// pathOf is what web asks for on behalf of a user.
+func pathOf(r traffic.Request) string {
+	switch r.Route {
+	case traffic.Search:
+		return "/v1/products?limit=24&q=" + strings.TrimPrefix(r.Path(), "/search?q=")
+	case traffic.Product:
+		return fmt.Sprintf("/v1/products/%d", r.ProductID)
+	}
+	return "/v1/featured?limit=10"
 }

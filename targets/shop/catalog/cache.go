@@ -1,14 +1,16 @@
-package shop
+package catalog
 
 import (
 	"container/list"
 	"sync"
 	"time"
+
+	"faultlab/targets/shop/api"
 )
 
 // finished is an answer and the body it is sent as.
 type finished struct {
-	answer Answer
+	answer api.Answer
 	body   []byte
 }
 

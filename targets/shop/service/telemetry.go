@@ -1,4 +1,4 @@
-package shop
+package service
 
 import (
 	"cmp"
@@ -30,8 +30,8 @@ func IdentityFromEnv(service string, getenv func(string) string) Identity {
 	return Identity{Service: service, Release: getenv("SHOP_RELEASE"), Region: getenv("REGION"), Zone: getenv("ZONE")}
 }
 
-// NewLogger gives the JSON log of a service. The level has been validated.
-func NewLogger(w io.Writer, id Identity, c LogConfig) *slog.Logger {
+// newLogger gives the JSON log of a service. The level has been validated.
+func newLogger(w io.Writer, id Identity, c LogConfig) *slog.Logger {
 	level, _ := c.level()
 	h := slog.NewJSONHandler(w, &slog.HandlerOptions{Level: level})
 	return slog.New(h).With("service", id.Service, "release", id.Release, "region", id.Region, "zone", id.Zone)
@@ -45,23 +45,18 @@ func (c LogConfig) level() (slog.Level, error) {
 	return level, nil
 }
 
-// telemetry counts, times and logs the requests of one service.
+// telemetry counts and times the requests of one service.
 type telemetry struct {
-	id       Identity
-	log      *slog.Logger
-	config   LogConfig
-	registry *prometheus.Registry
-	own      prometheus.Registerer // registers with the identity as labels
 	requests *prometheus.CounterVec
 	duration *prometheus.HistogramVec
 	inFlight prometheus.Gauge
 	served   atomic.Int64
 }
 
-func newTelemetry(id Identity, log *slog.Logger, c LogConfig) *telemetry {
+// newTelemetry gives what counts a service's requests, and where it registers more:
+// everything has the identity as labels, but for what the runtime tells.
+func newTelemetry(registry *prometheus.Registry, id Identity) (prometheus.Registerer, *telemetry) {
 	t := &telemetry{
-		id: id, log: log, config: c,
-		registry: prometheus.NewRegistry(),
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "http_requests_total", Help: "Requests answered, by route, status code and the site they were sent to.",
 		}, []string{"route", "code", "site"}),
@@ -73,18 +68,18 @@ func newTelemetry(id Identity, log *slog.Logger, c LogConfig) *telemetry {
 			Name: "http_requests_in_flight", Help: "Requests being answered now.",
 		}),
 	}
-	t.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	t.own = prometheus.WrapRegistererWith(prometheus.Labels{
+	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	own := prometheus.WrapRegistererWith(prometheus.Labels{
 		"service": id.Service, "release": id.Release, "region": id.Region, "zone": id.Zone,
-	}, t.registry)
+	}, registry)
 	info := prometheus.NewGauge(prometheus.GaugeOpts{Name: "shop_build_info", Help: "Always 1; the labels say what runs."})
 	info.Set(1)
-	t.own.MustRegister(t.requests, t.duration, t.inFlight, info)
-	return t
+	own.MustRegister(t.requests, t.duration, t.inFlight, info)
+	return own, t
 }
 
 // route wraps a handler: request id, identity headers, metrics, log line.
-func (t *telemetry) route(name string, next http.HandlerFunc) http.Handler {
+func (s *Service) route(name string, next http.HandlerFunc) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		began := time.Now()
 		requestID := r.Header.Get("X-Request-Id")
@@ -94,33 +89,33 @@ func (t *telemetry) route(name string, next http.HandlerFunc) http.Handler {
 		}
 		h := w.Header()
 		h.Set("X-Request-Id", requestID)
-		h.Set("X-Release", t.id.Release)
-		h.Set("X-Region", t.id.Region)
-		h.Set("X-Zone", t.id.Zone)
+		h.Set("X-Release", s.ID.Release)
+		h.Set("X-Region", s.ID.Region)
+		h.Set("X-Zone", s.ID.Zone)
 		seen := &statusWriter{ResponseWriter: w}
-		t.inFlight.Inc()
+		s.seen.inFlight.Inc()
 		defer func() {
-			t.inFlight.Dec()
-			t.finish(name, r, requestID, cmp.Or(seen.status, http.StatusOK), time.Since(began))
+			s.seen.inFlight.Dec()
+			s.finish(name, r, requestID, cmp.Or(seen.status, http.StatusOK), time.Since(began))
 		}()
 		next(seen, r)
 	})
 }
 
-func (t *telemetry) finish(route string, r *http.Request, requestID string, status int, took time.Duration) {
-	t.requests.WithLabelValues(route, strconv.Itoa(status), site(r.Host)).Inc()
-	t.duration.WithLabelValues(route).Observe(took.Seconds())
-	n, every := t.served.Add(1), int64(t.config.SampleEvery)
+func (s *Service) finish(route string, r *http.Request, requestID string, status int, took time.Duration) {
+	s.seen.requests.WithLabelValues(route, strconv.Itoa(status), site(r.Host)).Inc()
+	s.seen.duration.WithLabelValues(route).Observe(took.Seconds())
+	n, every := s.seen.served.Add(1), int64(s.config.SampleEvery)
 	level, msg := slog.LevelInfo, "request"
 	switch {
 	case status >= 500:
 		level, msg = slog.LevelError, "request failed"
-	case t.config.Slow > 0 && took >= t.config.Slow:
+	case s.config.Slow > 0 && took >= s.config.Slow:
 		level, msg = slog.LevelWarn, "slow request"
 	case every == 0 || n%every != 0:
 		return
 	}
-	t.log.LogAttrs(r.Context(), level, msg,
+	s.Log.LogAttrs(r.Context(), level, msg,
 		slog.String("route", route), slog.Int("status", status),
 		slog.Float64("ms", float64(took.Microseconds())/1000),
 		slog.String("request_id", requestID), slog.String("path", r.URL.RequestURI()),

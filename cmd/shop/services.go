@@ -1,0 +1,36 @@
+package main
+
+import (
+	"context"
+
+	"github.com/spf13/cobra"
+
+	"faultlab/targets/shop/catalog"
+	"faultlab/targets/shop/service"
+	"faultlab/targets/shop/web"
+)
+
+func newWeb() *cobra.Command {
+	c := web.DefaultConfig()
+	return newService(web.Name, "Serve the API the users' apps call", &c, web.Build)
+}
+
+func newCatalog() *cobra.Command {
+	c := catalog.DefaultConfig()
+	return newService(catalog.Name, "Serve products from the database", &c, catalog.Build)
+}
+
+// newService gives the command of one of the shop's services.
+func newService[C service.Config](name, short string, c C, build func(context.Context, *service.Service, C) (func(), error)) *cobra.Command {
+	var config string
+	cmd := &cobra.Command{
+		Use:   name,
+		Short: short + " (release by SHOP_RELEASE, place by REGION and ZONE)",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return service.Run(cmd.Context(), name, config, c, cmd.OutOrStdout(), build)
+		},
+	}
+	cmd.Flags().StringVar(&config, "config", "/etc/shop/"+name+".yaml", "configuration `file`")
+	return cmd
+}

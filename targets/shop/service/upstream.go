@@ -1,0 +1,170 @@
+package service
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// maxUpstreamBody bounds an answer; 100 products are 200 KiB.
+const maxUpstreamBody = 4 << 20
+
+// UpstreamError is a failed call of another service, after all attempts.
+type UpstreamError struct {
+	Status  int // of the last answer; 0 when there was none
+	Timeout bool
+	err     error
+}
+
+func (e *UpstreamError) Error() string { return e.err.Error() }
+func (e *UpstreamError) Unwrap() error { return e.err }
+
+// UpstreamConfig says how a service calls another.
+type UpstreamConfig struct {
+	URL                string        `yaml:"url"`                  // http://host:port
+	Timeout            time.Duration `yaml:"timeout"`              // of one attempt; 10ms to 60s, default 1s
+	Retries            int           `yaml:"retries"`              // further attempts after a failed one; 0 to 10, default 0
+	RetryBudgetPercent int           `yaml:"retry_budget_percent"` // retries at most this share of calls; 0 = no budget; default 0
+	MaxIdleConns       int           `yaml:"max_idle_conns"`       // kept open; 1 to 1000, default 16
+}
+
+// DefaultUpstream is what a configuration without the section means.
+func DefaultUpstream(url string) UpstreamConfig {
+	return UpstreamConfig{URL: url, Timeout: time.Second, MaxIdleConns: 16}
+}
+
+// Validate checks every value against its range; key is the section.
+func (c UpstreamConfig) Validate(key string) error {
+	return errors.Join(
+		HTTPURL(key+".url", c.URL),
+		Between(key+".timeout", c.Timeout, 10*time.Millisecond, time.Minute),
+		Between(key+".retries", c.Retries, 0, 10),
+		Between(key+".retry_budget_percent", c.RetryBudgetPercent, 0, 1000),
+		Between(key+".max_idle_conns", c.MaxIdleConns, 1, 1000),
+	)
+}
+
+// Upstream calls another service with a deadline, retries and a retry budget.
+type Upstream struct {
+	name     string
+	config   UpstreamConfig
+	http     *http.Client
+	budget   *retryBudget
+	requests *prometheus.CounterVec
+	retries  prometheus.Counter
+	duration prometheus.Histogram
+}
+
+// NewUpstream gives what calls the service of a name. It counts its calls in register.
+func NewUpstream(name string, c UpstreamConfig, register prometheus.Registerer) *Upstream {
+	upstream := prometheus.Labels{"upstream": name}
+	client := &Upstream{
+		name: name, config: c,
+		budget: newRetryBudget(c.RetryBudgetPercent),
+		http: &http.Client{Transport: &http.Transport{
+			DialContext:         (&net.Dialer{Timeout: c.Timeout, KeepAlive: 15 * time.Second}).DialContext,
+			MaxIdleConns:        c.MaxIdleConns,
+			MaxIdleConnsPerHost: c.MaxIdleConns,
+			IdleConnTimeout:     10 * time.Second,
+			DisableCompression:  true,
+		}},
+		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "upstream_requests_total", ConstLabels: upstream,
+			Help: "Attempts to call an upstream, retries included, by result (ok, status, timeout, connect).",
+		}, []string{"result"}),
+		retries: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "upstream_retries_total", ConstLabels: upstream, Help: "Attempts beyond the first of a call.",
+		}),
+		duration: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: "upstream_request_duration_seconds", ConstLabels: upstream, Help: "Time of one attempt.",
+			Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5},
+		}),
+	}
+	register.MustRegister(client.requests, client.retries, client.duration)
+	return client
+}
+
+// Get asks for path (with query) on behalf of a request, whose id, tenant and version go
+// along. It gives the body of the answer, which is whole and JSON; errors are
+// *[UpstreamError].
+func (c *Upstream) Get(r *http.Request, path string) ([]byte, error) {
+	c.budget.deposit()
+	for attempt := 0; ; attempt++ {
+		body, err := c.attempt(r, path)
+		if err == nil || !retryable(err) || attempt == c.config.Retries || r.Context().Err() != nil {
+			return body, err
+		}
+		if !c.budget.withdraw() {
+			return nil, err
+		}
+		c.retries.Inc()
+	}
+}
+
+func (c *Upstream) attempt(r *http.Request, path string) ([]byte, error) {
+	began := time.Now()
+	ctx, cancel := context.WithTimeout(r.Context(), c.config.Timeout)
+	defer cancel()
+	body, err := c.fetch(ctx, r.Header, path)
+	if err == nil && !json.Valid(body) {
+		err = &UpstreamError{Status: http.StatusOK, err: fmt.Errorf("the answer of %s is not JSON", c.name)}
+	}
+	c.duration.Observe(time.Since(began).Seconds())
+	c.requests.WithLabelValues(upstreamResult(err)).Inc()
+	return body, err
+}
+
+func (c *Upstream) fetch(ctx context.Context, from http.Header, path string) ([]byte, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, c.config.URL+path, nil)
+	if err != nil {
+		return nil, &UpstreamError{err: err}
+	}
+	for _, name := range []string{"X-Request-Id", "X-Tenant", "X-App-Version"} {
+		if v := from.Get(name); v != "" {
+			req.Header.Set(name, v)
+		}
+	}
+	resp, err := c.http.Do(req)
+	if err != nil {
+		return nil, &UpstreamError{Timeout: isTimeout(err), err: err}
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(resp.Body, maxUpstreamBody))
+	if err != nil {
+		return nil, &UpstreamError{Timeout: isTimeout(err), err: fmt.Errorf("read answer: %w", err)}
+	}
+	if resp.StatusCode != http.StatusOK {
+		return nil, &UpstreamError{Status: resp.StatusCode, err: fmt.Errorf("%s answered %d", c.name, resp.StatusCode)}
+	}
+	return body, nil
+}
+
+func isTimeout(err error) bool {
+	var t interface{ Timeout() bool }
+	return errors.Is(err, context.DeadlineExceeded) || errors.As(err, &t) && t.Timeout()
+}
+
+func retryable(err error) bool {
+	var up *UpstreamError
+	return errors.As(err, &up) && (up.Status < 400 || up.Status >= 500)
+}
+
+func upstreamResult(err error) string {
+	var up *UpstreamError
+	switch {
+	case err == nil:
+		return "ok"
+	case errors.As(err, &up) && up.Timeout:
+		return "timeout"
+	case up != nil && up.Status != 0:
+		return "status"
+	}
+	return "connect"
+}

@@ -1,0 +1,47 @@
+package web
+
+import (
+	"errors"
+
+	"faultlab/targets/shop/service"
+)
+
+// Config is the configuration file of web.
+type Config struct {
+	service.Base `yaml:",inline"`
+	Catalog      service.UpstreamConfig `yaml:"catalog"` // default http://catalog.shop.internal:8081
+	Home         HomeConfig             `yaml:"home"`
+	Search       SearchConfig           `yaml:"search"`
+	Recorder     service.BoundConfig    `yaml:"recorder"`
+}
+
+// HomeConfig is about the home page.
+type HomeConfig struct {
+	Featured int `yaml:"featured"` // products shown; 1 to 40, default 10
+}
+
+// SearchConfig is about the search page.
+type SearchConfig struct {
+	Limit int `yaml:"limit"` // products shown; 1 to 100, default 24
+}
+
+// DefaultConfig is what an empty configuration file means.
+func DefaultConfig() Config {
+	return Config{
+		Base:    service.DefaultBase(),
+		Catalog: service.DefaultUpstream("http://catalog.shop.internal:8081"),
+		Home:    HomeConfig{Featured: 10},
+		Search:  SearchConfig{Limit: 24},
+	}
+}
+
+// Validate checks every value against its range.
+func (c Config) Validate() error {
+	return errors.Join(
+		c.Log.Validate(),
+		c.Catalog.Validate("catalog"),
+		service.Between("home.featured", c.Home.Featured, 1, 40),
+		service.Between("search.limit", c.Search.Limit, 1, 100),
+		c.Recorder.Validate("recorder"),
+	)
+}
