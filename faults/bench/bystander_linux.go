@@ -13,7 +13,9 @@ import (
 
 // measureBystander sends to somebody whom the fault does not concern.
 func measureBystander(ctx context.Context, w *world) error {
-	n, rounds := w.count(10000), 10
+	const turns = 10
+	each := max(w.count(10000)/turns, 10)
+	n := turns * each
 	to := netip.AddrPortFrom(w.bystander, portEcho)
 	peer := faults.Peer{Addresses: []string{w.peer.String()}}
 	rows := [][]string{{"state", "sent", "lost", "round trip: p50 / p99, us", "change of p50, us: median of the rounds (least to greatest)"}}
@@ -30,21 +32,21 @@ func measureBystander(ctx context.Context, w *world) error {
 		{name: "50 ms for the peer", f: faults.Latency{Delay: 50 * time.Millisecond, Peer: peer}},
 		{name: "30 % lost for the peer", f: faults.PacketLoss{Percent: 30, Peer: peer}},
 	}
-	measure := func(n int) (series, int, error) {
-		all, _, err := stream(ctx, w.pid, to, n, 200*time.Microsecond, patience)
+	measure := func() (series, int, error) {
+		all, _, err := stream(ctx, w.pid, to, each, 200*time.Microsecond, patience)
 		s, missing := back(all)
 		return s, missing, err
 	}
 	err := w.with(ctx, func(a *agent.Agent) error {
-		for range rounds {
-			s, missing, err := measure(n / rounds)
+		for range turns {
+			s, missing, err := measure()
 			if err != nil {
 				return err
 			}
 			without, lostWithout = append(without, s...), lostWithout+missing
 			for _, x := range list {
 				err := w.faulted(ctx, a, x.f, "", func(*agent.Injection) error {
-					got, missing, err := measure(n / rounds)
+					got, missing, err := measure()
 					x.all, x.lost = append(x.all, got...), x.lost+missing
 					x.moves = append(x.moves, float64(got.p50()-s.p50())/1e3)
 					return err
@@ -63,7 +65,7 @@ func measureBystander(ctx context.Context, w *world) error {
 	for _, x := range list {
 		mid, least, most := middle(x.moves)
 		rows = append(rows, []string{x.name, fmt.Sprint(n), fmt.Sprint(x.lost), us(x.all.p50()) + " / " + us(x.all.p99()), fmt.Sprintf("%+.0f (%+.0f to %+.0f)", mid, least, most)})
-		w.figure(8, x.name, judge(x.lost == 0 && math.Abs(mid) <= 100), "%d of %d lost, %+.0f us (p50, median of %d rounds)", x.lost, n, mid, rounds)
+		w.figure(8, x.name, judge(x.lost == 0 && math.Abs(mid) <= 100), "%d of %d lost, %+.0f us (p50, median of %d rounds)", x.lost, n, mid, turns)
 	}
 	missing, sent, times, err := w.whileInjecting(ctx, to, n)
 	if err != nil {

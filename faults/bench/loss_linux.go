@@ -17,7 +17,7 @@ const lossPace = 100 * time.Microsecond
 
 // measureLoss counts what is lost of numbered packets.
 func measureLoss(ctx context.Context, w *world) error {
-	n := w.count(20000)
+	n := max(w.count(20), 1) * 1000 // whole blocks: an exact count is of a thousand
 	rows := [][]string{{"set, %", "how", "lost", "measured, %", "wanted, %", "", "active after, ms"}}
 	peer := netip.AddrPortFrom(w.peer, portEcho)
 	all, _, err := stream(ctx, w.pid, peer, n, lossPace, patience)
