@@ -139,7 +139,7 @@ func TestTableMatchesStructs(t *testing.T) {
 				t.Errorf("%s: parameter %s is not documented", k.Kind, p.Name)
 			}
 		}
-		if k.Sees == "" || k.Does == "" || k.Family == "" || len(k.Backends) == 0 {
+		if k.Sees == "" || k.Does == "" || k.Family == "" || (len(k.Backends) == 0) != (k.Missing != "") || k.Missing != "" && k.Instead == "" {
 			t.Errorf("%s lacks what is seen or the back-ends", k.Kind)
 		}
 	}

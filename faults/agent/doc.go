@@ -34,6 +34,10 @@
 // hands a packet would fail with EPERM, which no network answers. Connections are reset
 // by the queue.
 //
+// Faults on calls are carried by a proxy in the target's network namespace, which
+// nftables hands new connections to: tproxy in front of a port of the target, NAT at its
+// output in front of what it calls. See package dependency.
+//
 // Peers by name are looked up in the target's network with its own resolv.conf and hosts
 // file, and followed while the fault is active; the entry's notes tell of changes.
 //
@@ -46,9 +50,16 @@
 // ends, everything is reverted. When the agent is killed, the kernel removes
 // the rules of the queue by itself, because their table belongs to a socket of
 // the agent; netem's trees and IFBs are removed by the keeper, and if that was killed
-// as well by the next agent or a sweep. Every fault ends after its time to live.
-// Loopback is never touched, and neither is anything of others: a foreign queueing
-// discipline is a refusal, and so is one where packets arrive (ingress, clsact).
+// as well by the next agent or a sweep. A client that is killed before its
+// agent runs leaves no container either: a guard, which outlives it for some
+// seconds, has it removed (see engine.Guard). Every fault ends after its time
+// to live. Loopback is never touched, and neither is anything of others: a
+// foreign queueing discipline is a refusal, and so is one where packets arrive
+// (ingress, clsact).
+//
+// Several faults on one target are put back after its restart in the order they were
+// asked for, so that each can be proved as it was at first. One that is taken away from
+// behind another, where no probe gets, is reverted with a reason that says so.
 //
 // # Adding a fault
 //

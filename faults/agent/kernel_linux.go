@@ -10,6 +10,7 @@ import (
 
 	"faultlab/faults/agent/carrier"
 	"faultlab/faults/agent/ledger"
+	"faultlab/faults/agent/trap"
 
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
@@ -22,6 +23,7 @@ type linux struct {
 	probeOnce func() Capabilities
 	backend   string // tests: only this back-end
 	proxies   dependency.Proxies
+	holds     trap.Holds
 
 	ledger ledger.Ledger
 
@@ -30,7 +32,9 @@ type linux struct {
 }
 
 func newKernel() (kernel, error) {
-	return &linux{probeOnce: sync.OnceValue(probeKernel), spaces: map[uint64]*linuxSpace{}}, nil
+	k := &linux{probeOnce: sync.OnceValue(probeKernel), spaces: map[uint64]*linuxSpace{}}
+	k.proxies.Reserve()
+	return k, nil
 }
 
 // Probe tries what the kernel of this machine can do, in a namespace of its own.

@@ -2,7 +2,6 @@ package agent
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"os"
@@ -125,24 +124,6 @@ func (t *tap) pass(nfq *nfqueue.Nfqueue, p held) {
 	default:
 		_ = nfq.SetVerdict(p.id, nfqueue.NfAccept)
 	}
-}
-
-// show has so many bytes of each packet shown from now on. The kernel has understood
-// it when this returns.
-func (t *tap) show(bytes uint32) error {
-	const config, params = 3<<8 | 2, 2 // NFNL_SUBSYS_QUEUE with NFQNL_MSG_CONFIG, NFQA_CFG_PARAMS
-	attr, err := netlink.MarshalAttributes([]netlink.Attribute{{Type: params,
-		Data: append(binary.BigEndian.AppendUint32(nil, bytes), nfqueue.NfQnlCopyPacket)}})
-	if err != nil {
-		return err
-	}
-	// struct nfgenmsg: family, version, number of the queue.
-	head := binary.BigEndian.AppendUint16([]byte{unix.AF_UNSPEC, 0}, t.num)
-	_, err = t.nfq.Con.Send(netlink.Message{Header: netlink.Header{Type: config, Flags: netlink.Request}, Data: append(head, attr...)})
-	if err != nil {
-		return fmt.Errorf("set how much of a packet the queue shows: %w", err)
-	}
-	return nil
 }
 
 // close lets go of what waits and closes the queue. Nothing may feed it any more.

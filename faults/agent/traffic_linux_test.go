@@ -69,7 +69,7 @@ func (l *testLab) ping(to string, count int, interval, wait time.Duration) []tim
 }
 
 // roomy gives a socket a large buffer: what a slow reader loses is not the fault's doing.
-func roomy(t *testing.T, c net.PacketConn) {
+func roomy(t testing.TB, c net.PacketConn) {
 	t.Helper()
 	raw, err := c.(syscall.Conn).SyscallConn()
 	must(t, err)

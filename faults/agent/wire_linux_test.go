@@ -118,7 +118,7 @@ func (l *testLab) flow(n, size int, from netns.NsHandle, v6 bool, interval time.
 }
 
 // wrongChecksums is a namespace's counter of UDP datagrams dropped for their checksum.
-func wrongChecksums(t *testing.T, ns netns.NsHandle, v6 bool) (n int) {
+func wrongChecksums(t testing.TB, ns netns.NsHandle, v6 bool) (n int) {
 	t.Helper()
 	must(t, inNamespace(ns, func() error {
 		if v6 {
