@@ -70,7 +70,9 @@ func TestDisturbancesStack(t *testing.T) {
 				if got := w.came(2); twice == 0 && got > 0 || twice > 0 && got < n/50 {
 					t.Errorf("with %v: %d of %d came twice", keysOf(in), w.came(2), n)
 				}
-				if got := w.overtook() > n/20; got != (in["reorder"] != nil) {
+				// A quarter of the neighbours change places; of a full link and with damage
+				// both of two neighbours arrive in a fifth of the cases.
+				if got := w.overtook(); in["reorder"] == nil && got > n/100 || in["reorder"] != nil && got < n/50 {
 					t.Errorf("with %v: %d of %d overtook", keysOf(in), w.overtook(), n)
 				}
 				want := time.Duration(0)
