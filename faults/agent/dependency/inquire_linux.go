@@ -111,7 +111,7 @@ func (f *Fault) baseline(ctx context.Context, bare *proxy) error {
 	needsHTTP := f.stage.status != 0 || !f.stage.only.IsZero()
 	wait := 5 * time.Second
 	if !needsHTTP && f.calls.Probe == "" {
-		wait = time.Second // something may stand in for a server that does not answer
+		wait = 500 * time.Millisecond // something may stand in for a server that does not answer
 	}
 	try := func() {
 		f.base = f.proxy.one(ctx, f.order.ID, f.ask, wait, 0)

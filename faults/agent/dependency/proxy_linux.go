@@ -7,6 +7,7 @@ import (
 	"maps"
 	"net"
 	"net/netip"
+	"os"
 	"slices"
 	"sync"
 	"syscall"
@@ -25,7 +26,8 @@ type proxy struct {
 	rules     *rules
 	spare     *spares
 	callers   *callers // nil: the kernel cannot translate
-	listeners []net.Listener
+	listeners []*net.TCPListener
+	accepting sync.WaitGroup
 	older     map[[diagIDs]byte]bool // connections that were there before
 	unknown   error                  // why they are not known
 
@@ -33,6 +35,7 @@ type proxy struct {
 	stages   []*stage
 	probes   map[uint16]string // by the local port of a probe: the fault it is for
 	inside   map[string]string // by fault: what stands in for the server when it is probed
+	coming   int               // connections accepted that are no sessions yet
 	sessions map[carried]bool
 	closed   bool
 	leaving  bool // when the last session ends, callers goes
@@ -60,7 +63,7 @@ func (p *proxy) open() error {
 				}
 				return fmt.Errorf("listen in front of port %d: %w", p.port, err)
 			}
-			p.listeners = append(p.listeners, l)
+			p.listeners = append(p.listeners, l.(*net.TCPListener))
 			to = append(to, l.Addr().(*net.TCPAddr).AddrPort())
 		}
 		var err error
@@ -80,10 +83,14 @@ func (p *proxy) open() error {
 	}
 	p.noteOlder()
 	for _, l := range p.listeners {
-		go p.accept(l)
+		p.accepting.Go(func() { p.accept(l) })
 	}
 	return nil
 }
+
+// settle is how long connections that were begun while the rules were there may take to
+// come in: a reset would hit callers that the fault should be gone for.
+const settle = 20 * time.Millisecond
 
 // close takes the rules away first, so that nobody is sent to a closed listener.
 func (p *proxy) close() error {
@@ -95,36 +102,54 @@ func (p *proxy) close() error {
 		errs = append(errs, p.rules.close())
 	}
 	for _, l := range p.listeners {
+		errs = append(errs, l.SetDeadline(time.Now().Add(settle)))
+	}
+	p.accepting.Wait()
+	for _, l := range p.listeners {
 		errs = append(errs, l.Close())
 	}
 	return errors.Join(errs...)
 }
 
-func (p *proxy) accept(l net.Listener) {
+func (p *proxy) accept(l *net.TCPListener) {
 	for {
-		c, err := l.Accept()
-		if errors.Is(err, net.ErrClosed) {
+		c, err := l.AcceptTCP()
+		if errors.Is(err, net.ErrClosed) || errors.Is(err, os.ErrDeadlineExceeded) {
 			return
 		}
 		if err != nil {
 			time.Sleep(5 * time.Millisecond) // no descriptors left, perhaps for a moment only
 			continue
 		}
-		go p.serve(c.(*net.TCPConn))
+		p.mu.Lock()
+		p.coming++
+		p.mu.Unlock()
+		go func() {
+			s := p.serve(c)
+			p.mu.Lock()
+			p.coming--
+			if s != nil {
+				p.sessions[s] = true
+			}
+			_ = p.letGo()
+			p.mu.Unlock()
+			if s != nil {
+				s.run()
+				p.untrack(s)
+			}
+		}()
 	}
 }
 
-func (p *proxy) serve(c *net.TCPConn) {
+// serve connects a caller with the server, unless a fault ends the call at once.
+func (p *proxy) serve(c *net.TCPConn) carried {
 	from, to := addressOf(c.RemoteAddr()), addressOf(c.LocalAddr())
 	if p.side == faults.Calling {
 		to = original(c)
 	}
-	p.mu.Lock()
-	closed := p.closed
-	p.mu.Unlock()
-	if closed || to.Port() != p.port { // or somebody found the listener itself
+	if to.Port() != p.port { // somebody found the listener itself
 		abort(c)
-		return
+		return nil
 	}
 	own := p.side == faults.Calling || from.Addr() == to.Addr()
 	first := call{peer: from.Addr()}
@@ -138,7 +163,7 @@ func (p *proxy) serve(c *net.TCPConn) {
 	begun.fresh = true
 	if p.ask(begun).end != nil {
 		abort(c)
-		return
+		return nil
 	}
 	mark := ownMark
 	if !own {
@@ -147,19 +172,12 @@ func (p *proxy) serve(c *net.TCPConn) {
 	server, err := p.dial(context.Background(), p.behind(first, to), mark, nil)
 	if err != nil {
 		abort(c)
-		return
+		return nil
 	}
-	var s carried = newSession(c, server, first, p.ask)
 	if !p.looks(first) {
-		s = &relay{client: c, server: server, call: first}
+		return &relay{client: c, server: server, call: first}
 	}
-	if !p.track(s) {
-		abort(c)
-		abort(server)
-		return
-	}
-	defer p.untrack(s)
-	s.run()
+	return newSession(c, server, first, p.ask)
 }
 
 func (p *proxy) translation() *callers {
@@ -191,16 +209,6 @@ func (p *proxy) staged() []*stage {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.stages // replaced, never changed
-}
-
-func (p *proxy) track(s carried) bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.closed {
-		return false
-	}
-	p.sessions[s] = true
-	return true
 }
 
 func (p *proxy) untrack(s carried) {
