@@ -8,6 +8,7 @@ import (
 	"faultlab/faults/agent/database"
 	"faultlab/faults/agent/disk"
 	"faultlab/faults/agent/process"
+	"faultlab/faults/agent/trap"
 )
 
 // families say who carries which faults. One that does not know a fault answers
@@ -16,10 +17,10 @@ var families = []func(s space, o carrier.Order) (carrier.Carrier, error){
 	carryPackets,
 	carryCuts,
 	carryLookups,
-	func(_ space, o carrier.Order) (carrier.Carrier, error) { return database.Carry(o) },
+	carryDatabase,
 	carryDependency,
 	carryProcess,
-	func(_ space, o carrier.Order) (carrier.Carrier, error) { return disk.Carry(o) },
+	carryDisk,
 }
 
 func (k *linux) carrier(s space, o carrier.Order) (carrier.Carrier, error) {
@@ -33,7 +34,11 @@ func (k *linux) carrier(s space, o carrier.Order) (carrier.Carrier, error) {
 }
 
 // abilities are what the families besides that on packets found of what they need.
-var abilities = []func() []carrier.Ability{cgroup.Abilities}
+var abilities = []func() []carrier.Ability{cgroup.Abilities, trap.Abilities}
+
+func carryDatabase(s space, o carrier.Order) (carrier.Carrier, error) {
+	return database.Carry(o, &s.(*linuxSpace).kernel.holds)
+}
 
 func carryDependency(s space, o carrier.Order) (carrier.Carrier, error) {
 	f, err := s.(*linuxSpace).kernel.proxies.Carry(o)
@@ -42,6 +47,10 @@ func carryDependency(s space, o carrier.Order) (carrier.Carrier, error) {
 	}
 	fixed, names := f.Peers()
 	return follows(o.Target, f, names, fixed, func(prefixes []netip.Prefix, _ bool) error { return f.Aim(prefixes) }), nil
+}
+
+func carryDisk(s space, o carrier.Order) (carrier.Carrier, error) {
+	return disk.Machine{Ledger: &s.(*linuxSpace).kernel.ledger, Child: child}.Carry(o)
 }
 
 func carryProcess(s space, o carrier.Order) (carrier.Carrier, error) {

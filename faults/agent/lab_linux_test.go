@@ -36,6 +36,7 @@ const (
 	bystanderAddr = "10.99.7.3"
 	farAddr       = "10.99.9.2"
 	peer6Addr     = "fd99:7::2"
+	target6Addr   = "fd99:7::1"
 )
 
 type testLab struct {
@@ -58,7 +59,7 @@ func newLab(t testing.TB) *testLab {
 	must(t, inNamespace(l.target, func() error {
 		return netlink.LinkAdd(&netlink.Veth{LinkAttrs: netlink.LinkAttrs{Name: "eth0"}, PeerName: "eth0", PeerNamespace: netlink.NsFd(l.peer)})
 	}))
-	up(t, l.target, targetAddr+"/24", "fd99:7::1/64")
+	up(t, l.target, targetAddr+"/24", target6Addr+"/64")
 	up(t, l.peer, peerAddr+"/24", bystanderAddr+"/24", farAddr+"/24", peer6Addr+"/64")
 	must(t, inNamespace(l.target, func() error {
 		return netlink.RouteAdd(&netlink.Route{Gw: net.ParseIP(peerAddr)})
@@ -72,7 +73,9 @@ func newLab(t testing.TB) *testLab {
 func (l *testLab) start() {
 	l.t.Helper()
 	l.proc = exec.Command(os.Args[0])
-	l.proc.Env = append(os.Environ(), roleEnv+"=target")
+	l.proc.Env = append(os.Environ(), roleEnv+"=target", tiedEnv+"=1")
+	_, err := l.proc.StdinPipe()
+	must(l.t, err)
 	must(l.t, inNamespace(l.target, l.proc.Start))
 	p := l.proc
 	l.t.Cleanup(func() { p.Process.Kill(); p.Wait() })

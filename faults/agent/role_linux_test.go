@@ -18,6 +18,10 @@ import (
 // The test binary is also the agent, and the process that stands for a target.
 const roleEnv = "FAULTLAB_TEST_ROLE"
 
+// tiedEnv makes a target end with its stdin: fuzzing ends its workers without clean-up, and
+// waits for whoever has their pipes.
+const tiedEnv = "FAULTLAB_TEST_TIED"
+
 func TestMain(m *testing.M) {
 	if role := roles[os.Getenv(roleVariable)]; role != nil {
 		if err := role(); err != nil {
@@ -51,6 +55,9 @@ func TestMain(m *testing.M) {
 		}
 		c := make(chan os.Signal, 1)
 		signal.Notify(c, syscall.SIGTERM)
+		if os.Getenv(tiedEnv) != "" {
+			go func() { io.Copy(io.Discard, os.Stdin); os.Exit(0) }()
+		}
 		<-c
 		os.Exit(0)
 	}
