@@ -125,15 +125,7 @@ func (p *proxy) accept(l *net.TCPListener) {
 		p.coming++
 		p.mu.Unlock()
 		go func() {
-			s := p.serve(c)
-			p.mu.Lock()
-			p.coming--
-			if s != nil {
-				p.sessions[s] = true
-			}
-			_ = p.letGo()
-			p.mu.Unlock()
-			if s != nil {
+			if s := p.begin(p.serve(c)); s != nil {
 				s.run()
 				p.untrack(s)
 			}
@@ -141,8 +133,26 @@ func (p *proxy) accept(l *net.TCPListener) {
 	}
 }
 
+// begin makes a session of a connection, if there is one. Whether it is looked into is
+// settled in one step with its being known: a new stage either has it looked into, or
+// finds it among those that are not.
+func (p *proxy) begin(r *relay) (s carried) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.coming--
+	if r != nil {
+		s = r
+		if looks(p.stages, r.call) {
+			s = newSession(r.client, r.server, r.call, p.ask)
+		}
+		p.sessions[s] = true
+	}
+	_ = p.letGo() // at the latest it goes with its socket
+	return s
+}
+
 // serve connects a caller with the server, unless a fault ends the call at once.
-func (p *proxy) serve(c *net.TCPConn) carried {
+func (p *proxy) serve(c *net.TCPConn) *relay {
 	from, to := addressOf(c.RemoteAddr()), addressOf(c.LocalAddr())
 	if p.side == faults.Calling {
 		to = original(c)
@@ -174,10 +184,7 @@ func (p *proxy) serve(c *net.TCPConn) carried {
 		abort(c)
 		return nil
 	}
-	if !p.looks(first) {
-		return &relay{client: c, server: server, call: first}
-	}
-	return newSession(c, server, first, p.ask)
+	return &relay{client: c, server: server, call: first}
 }
 
 func (p *proxy) translation() *callers {
@@ -197,13 +204,6 @@ func (p *proxy) behind(c call, to netip.AddrPort) string {
 }
 
 func (p *proxy) ask(c call) plan { return ask(p.staged(), c) }
-
-// looks tells whether any stage might do something to a connection later on.
-func (p *proxy) looks(c call) bool {
-	return slices.ContainsFunc(p.staged(), func(s *stage) bool {
-		return !s.refuse && (c.probe == s.id || c.probe == "" && s.concerns(c.peer))
-	})
-}
 
 func (p *proxy) staged() []*stage {
 	p.mu.Lock()
