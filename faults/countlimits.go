@@ -3,7 +3,8 @@ package faults
 import "fmt"
 
 // FDLimit lowers how many files and connections each running process of the target
-// may have open.
+// may have open. A program that raises its limit again, as some do when they start, is
+// held to it again within a quarter of a second.
 //
 // What a trainee sees: "too many open files" (EMFILE) in the log under load; new
 // connections wait unaccepted while old ones work. The usual wrong diagnosis is a

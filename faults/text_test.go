@@ -60,6 +60,13 @@ func TestParse(t *testing.T) {
 func FuzzParse(f *testing.F) {
 	f.Add("latency", "delay=50ms")
 	f.Add("loss", "percent=5 peer.port=5432 peer.addresses=10.0.0.7")
+	for _, k := range Kinds() {
+		var params []string
+		for _, p := range k.Params {
+			params = append(params, p.Name+"="+k.Example(p.Name))
+		}
+		f.Add(k.Kind, strings.Join(params, " "))
+	}
 	f.Fuzz(func(t *testing.T, kind, params string) {
 		if f, err := Parse(kind, strings.Fields(params)); err == nil && f.Validate() != nil {
 			t.Errorf("%s %s: %+v is not valid", kind, params, f)

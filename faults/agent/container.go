@@ -20,7 +20,7 @@ import (
 type Options struct {
 	Engine *engine.Engine
 	Image  string            // whose entry point is the faultlab command; see BuildImage
-	Name   string            // of the container; default: the engine chooses
+	Name   string            // of the container; default: random
 	Labels map[string]string // of the container
 	// TargetLabel ("key" or "key=value") is what a container must carry to be
 	// touched, unless an injection allows any. Empty: nothing is asked for.
@@ -77,6 +77,9 @@ var needed = []string{"SYS_ADMIN", "SYS_PTRACE", "KILL", "NET_ADMIN", "NET_RAW",
 // run starts a container and speaks with the agent in it. An engine that may
 // not give a container everything is asked for the capabilities needed.
 func run(ctx context.Context, o Options, name string) (string, *Client, error) {
+	if name == "" {
+		name = "faultlab-agent-" + strings.ToLower(rand.Text()[:12])
+	}
 	labels := map[string]string{labelPart: "agent"}
 	maps.Copy(labels, o.Labels)
 	s := engine.Spec{
@@ -90,12 +93,14 @@ func run(ctx context.Context, o Options, name string) (string, *Client, error) {
 		id, client, err = runAs(ctx, o, s)
 	}
 	if err != nil {
-		return "", nil, fmt.Errorf("start agent: %w", err)
+		return "", nil, explain(fmt.Errorf("start agent: %w", err))
 	}
 	return id, client, nil
 }
 
 func runAs(ctx context.Context, o Options, s engine.Spec) (string, *Client, error) {
+	release := o.Engine.Guard(s.Name) // until it runs, and ends with us
+	defer release()
 	id, err := o.Engine.Create(ctx, s)
 	if err != nil {
 		return "", nil, err
@@ -115,6 +120,7 @@ func runAs(ctx context.Context, o Options, s engine.Spec) (string, *Client, erro
 		client.Close()
 		return remove(err)
 	}
+	release()
 	hello, cancel := context.WithTimeout(ctx, 20*time.Second)
 	defer cancel()
 	if _, err := client.Hello(hello); err != nil {

@@ -66,6 +66,13 @@ func (g *dnsGate) uninstall(id string) error {
 	return g.shut()
 }
 
+// concerned tells whether any rule is about lookups of a name and a type.
+func (g *dnsGate) concerned(name, typ string) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return slices.ContainsFunc(g.list, func(r *dnsRule) bool { return r.lookups.Concerns(name, typ) })
+}
+
 // probing marks a local port as that of our own lookups, or not any more.
 func (g *dnsGate) probing(port uint16, on bool) {
 	g.mu.Lock()

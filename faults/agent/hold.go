@@ -41,7 +41,7 @@ func (h Holding) name(part string) string { return "faultlab-" + part + "-" + h.
 // taken explains an error about a container's name: names are made of ids.
 func (h Holding) taken(err error) error {
 	if !strings.Contains(err.Error(), "is already in use") {
-		return err
+		return explain(err)
 	}
 	return &Error{Code: Refused, Message: fmt.Sprintf("the id %q is taken", h.Options.ID),
 		Remedy: "choose another, or end that injection: faultlab revert " + h.Options.ID}
@@ -55,6 +55,9 @@ func Hold(ctx context.Context, h Holding, show func(Entry)) (Entry, error) {
 	c, err := h.Engine.Inspect(ctx, h.Container)
 	if err != nil {
 		return Entry{}, err
+	}
+	if err := admissible(c, "", true); err != nil {
+		return Entry{}, err // before anything is made
 	}
 	a, err := Start(ctx, Options{Engine: h.Engine, Image: h.Image, Name: h.name("agent"), Labels: h.labels("agent", c.Name)})
 	if err != nil {
@@ -108,6 +111,11 @@ func Detach(ctx context.Context, h Holding, command []string, input string) (Ent
 	if err != nil {
 		return Entry{}, err
 	}
+	if err := admissible(c, "", true); err != nil {
+		return Entry{}, err
+	}
+	release := h.Engine.Guard(h.name("hold")) // until it runs
+	defer release()
 	id, err := h.Engine.Create(ctx, engine.Spec{
 		Name: h.name("hold"), Image: h.Image, Cmd: command, Labels: h.labels("helper", c.Name),
 		Binds: []string{socket + ":/var/run/docker.sock"}, NoNetwork: true, ReadOnlyRoot: true, AutoRemove: true,
@@ -116,7 +124,7 @@ func Detach(ctx context.Context, h Holding, command []string, input string) (Ent
 	if err != nil {
 		return Entry{}, h.taken(err)
 	}
-	e, err := first(ctx, h.Engine, id, input)
+	e, err := first(ctx, h.Engine, id, input, release)
 	if err != nil {
 		clean, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
 		defer cancel()
@@ -127,13 +135,25 @@ func Detach(ctx context.Context, h Holding, command []string, input string) (Ent
 		if serr := h.Engine.Stop(clean, id, 30*time.Second); serr != nil && !engine.IsNotFound(serr) {
 			err = errors.Join(err, serr)
 		}
-		err = errors.Join(err, h.Engine.Remove(clean, id))
+		err = errors.Join(err, h.Engine.Remove(clean, id), h.unborn(clean))
 	}
 	return e, err
 }
 
-// first starts a helper, hands it its input and waits for its first entry.
-func first(ctx context.Context, e *engine.Engine, id, input string) (Entry, error) {
+// unborn removes what a helper that was killed has created and not started: its guard
+// was killed with it.
+func (h Holding) unborn(ctx context.Context) error {
+	cs, err := h.Engine.List(ctx, LabelInjection+"="+h.Options.ID)
+	for _, c := range cs {
+		if c.State == "created" {
+			err = errors.Join(err, h.Engine.Remove(ctx, c.ID))
+		}
+	}
+	return err
+}
+
+// first starts a helper, tells that it runs, hands it its input and waits for its first entry.
+func first(ctx context.Context, e *engine.Engine, id, input string, runs func()) (Entry, error) {
 	hand, err := handOver(ctx, e, id, input)
 	if err != nil {
 		return Entry{}, err
@@ -149,6 +169,7 @@ func first(ctx context.Context, e *engine.Engine, id, input string) (Entry, erro
 	if err := e.Start(ctx, id); err != nil {
 		return Entry{}, err
 	}
+	runs()
 	if err := hand(); err != nil {
 		return Entry{}, err
 	}

@@ -32,17 +32,22 @@ const (
 // faultlab/control:<first 12 digits of the binary's SHA-256>. The image is one
 // file, /faultlab, built static for the engine's machine from the source tree
 // around the working directory or, where there is none, this executable if it
-// fits. An image that exists is not made again.
+// fits. An image that exists is not made again. A rootless engine is refused.
 func BuildImage(ctx context.Context, e *engine.Engine) (string, error) {
 	info, err := e.Info(ctx)
 	if err != nil {
 		return "", fmt.Errorf("build agent image: %w", err)
 	}
+	if info.Rootless {
+		return "", &Error{Code: NotSupported, Message: "not supported: the engine is rootless, and an agent in it has no rights over other containers' control groups and limits",
+			Remedy: "use an engine that runs as root: unset DOCKER_HOST, or docker context use default"}
+	}
 	path, err := executable(ctx, goArch(info.Arch))
 	if err != nil {
-		return "", fmt.Errorf("build agent image: %w", err)
+		return "", explain(fmt.Errorf("build agent image: %w", err))
 	}
-	return packImage(ctx, e, path, nil)
+	ref, err := packImage(ctx, e, path, nil)
+	return ref, explain(err)
 }
 
 // executable finds or builds the faultlab command for Linux.

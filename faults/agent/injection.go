@@ -181,64 +181,6 @@ func (in *Injection) follow() {
 	}
 }
 
-// look finds out what has become of the target and puts the fault back.
-func (in *Injection) look(ctx context.Context) {
-	in.turn.Lock()
-	defer in.turn.Unlock()
-	in.mu.Lock()
-	ctx, in.stop = context.WithDeadline(ctx, in.end)
-	defer in.stop()
-	in.mu.Unlock()
-	var last error
-	for try := range 20 {
-		if try > 0 {
-			select {
-			case <-in.agent.client.Done():
-				return
-			case <-time.After(100 * time.Millisecond):
-			}
-		}
-		in.mu.Lock()
-		state, pid, left, over := in.entry.State, in.pid, time.Until(in.end), in.over
-		in.mu.Unlock()
-		if state != Active || over {
-			return
-		}
-		if left <= 0 {
-			in.conclude(Expired, "its time to live was over")
-			return
-		}
-		c, err := in.agent.opts.Engine.Inspect(ctx, in.target)
-		switch {
-		case engine.IsNotFound(err):
-			in.lost("the container was removed")
-			return
-		case err != nil:
-			last = err
-			continue
-		case !c.Running() || c.Pid == 0:
-			in.down("the target stopped")
-			return // its start will wake us
-		case c.Pid == pid:
-			return
-		case c.HostNetwork:
-			in.lost("the container shares the host's network now")
-			return
-		}
-		in.down("the target was restarted")
-		in.mu.Lock()
-		in.entry.RequestedAt = time.Now().UTC()
-		in.mu.Unlock()
-		if last = in.placeLocked(ctx, c, left); last == nil {
-			return
-		}
-		if errors.Is(last, &Error{Code: Dead}) {
-			return // the follower sees it as well
-		}
-	}
-	in.lost("not put back after a restart: " + last.Error())
-}
-
 // down records that this life of the target is over.
 func (in *Injection) down(reason string) {
 	in.mu.Lock()

@@ -26,6 +26,8 @@ func (n *namespace) probe(ctx context.Context, run probeRun) (probeResult, error
 
 // probeWith lets other questions be asked over the method's socket.
 func (n *namespace) probeWith(ctx context.Context, run probeRun, other func(p *prober, local netip.Addr)) (probeResult, error) {
+	ctx, cancel := n.alive(ctx)
+	defer cancel()
 	run.count = min(run.count, maxProbes)
 	p, local, err := n.prober(run)
 	if err != nil {
@@ -64,8 +66,8 @@ func (n *namespace) probeWith(ctx context.Context, run probeRun, other func(p *p
 		_ = p.file.SetReadDeadline(late)
 	}
 	got := <-gotAt
-	if err := ctx.Err(); err != nil {
-		return probeResult{}, err
+	if ctx.Err() != nil {
+		return probeResult{}, context.Cause(ctx)
 	}
 	res := probeResult{sent: sent}
 	for i, t := range got[:sent] {
@@ -74,6 +76,20 @@ func (n *namespace) probeWith(ctx context.Context, run probeRun, other func(p *p
 		}
 	}
 	return res, nil
+}
+
+// alive gives a context that ends with the target's process as well: nobody is there to
+// answer for it.
+func (n *namespace) alive(ctx context.Context) (context.Context, func()) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	go func() {
+		select {
+		case <-n.over:
+			cancel(errorf(TargetGone, "process %d of the target has ended", n.pid))
+		case <-ctx.Done():
+		}
+	}()
+	return ctx, func() { cancel(nil) }
 }
 
 // collect notes when each answer came, until all are there or the deadline is.

@@ -72,6 +72,10 @@ func findRoute(ctx context.Context, sp space, e effect, given []string) (route, 
 	if err := ctx.Err(); err != nil {
 		return route{}, 0, err
 	}
+	if !slices.ContainsFunc(tries, func(r route) bool { return r.expect(before).loss < 1 }) {
+		return route{}, 0, &Error{Code: NoProbe, Message: fmt.Sprintf("nothing can be seen at %s: another fault on this target ends that traffic", tries[0].to),
+			Remedy: "revert that one first, or inject this one before it"}
+	}
 	return route{}, 0, &Error{Code: NoProbe,
 		Message: fmt.Sprintf("none of %d addresses answers a probe (%s), first %s", len(tries), tries[0].method, tries[0].to),
 		Remedy:  "name a probe address that answers, such as another container of the network"}
@@ -164,7 +168,7 @@ func proveActive(ctx context.Context, sp space, e effect, r route, before time.D
 		}
 		m = measurement(r, res, before, want)
 		delayOK := set.delay == 0 || len(res.rtts) > 0 &&
-			delaySeen(median(res.rtts)-before, slices.Min(res.rtts)-before, set.delay, want.jitter, len(res.rtts), slack+before/2)
+			delaySeen(median(res.rtts)-before, slices.Min(res.rtts)-before, want, base, len(res.rtts), slack+before/2)
 		lossOK := set.loss == 0 || lossSeen(res.lost(), res.sent, want, base)
 		if delayOK && lossOK {
 			return m, nil
@@ -195,7 +199,10 @@ func proveGone(ctx context.Context, sp space, e effect, r route) error {
 		if err != nil {
 			return err
 		}
-		if len(res.rtts) == 0 && left.loss < 1 && was.loss < 1 {
+		if len(res.rtts) == 0 && left.loss == 1 {
+			return hidden(r.to)
+		}
+		if len(res.rtts) == 0 && was.loss < 1 {
 			return errorf(NoProbe, "not measured again: %s does not answer any more", r.to)
 		}
 		rest := median(res.rtts) - r.bare - left.delay
@@ -213,6 +220,11 @@ func proveGone(ctx context.Context, sp space, e effect, r route) error {
 		return err
 	}
 	return errorf(Unproved, "effect still seen at %s after taking it away: %s", r.to, why)
+}
+
+// hidden says that an effect is away and nobody could see it: another fault is before it.
+func hidden(to endpoint) error {
+	return errorf(NoProbe, "not measured again: another fault on this target ends what goes to %s", to)
 }
 
 func measurement(r route, res probeResult, before time.Duration, want outlook) *Measurement {

@@ -81,17 +81,21 @@ func (f *cutFault) proveNotRefused(ctx context.Context) error {
 		if try > 0 && !pause(ctx, 100*time.Millisecond) {
 			break
 		}
-		run := probeRun{method: r.method, to: r.to, count: 3, wait: 100*time.Millisecond + expect(f.space.effects(), r.to.addr, r.to.port, protoOf(r.method)).delay}
+		o := r.expect(f.space.effects())
+		run := probeRun{method: r.method, to: r.to, count: 3, wait: 100*time.Millisecond + o.delay}
 		var err error
 		if res, err = f.space.refusals(ctx, run); err != nil {
 			return err
 		}
-		if res.refused == 0 || f.before.refused > 0 {
+		switch {
+		case res.refused == 0 && res.answered == 0 && o.loss == 1:
+			return hidden(r.to)
+		case res.refused == 0 || f.before.refused > 0:
 			return nil
 		}
 		for _, e := range f.space.effects() {
 			if e.cut == cutRefuse && e.match.matches(r.to.addr, r.to.port, protoOf(r.method)) {
-				return nil // it is another fault's
+				return hidden(r.to)
 			}
 		}
 	}

@@ -123,7 +123,7 @@ func (f *cutFault) proveNoResets(ctx context.Context) error {
 	}
 	for _, e := range f.space.effects() {
 		if e.cut == cutReset && e.match.matches(r.to.addr, r.to.port, "tcp") {
-			return nil // it is another fault's
+			return hidden(r.to)
 		}
 	}
 	return errorf(Unproved, "%d of %d data segments to %s are still reset", len(res.rtts), res.sent, r.to)

@@ -18,6 +18,10 @@ import (
 // The test binary is also the agent, and the process that stands for a target.
 const roleEnv = "FAULTLAB_TEST_ROLE"
 
+// tiedEnv makes a target end with its stdin: fuzzing ends its workers without clean-up, and
+// waits for whoever has their pipes.
+const tiedEnv = "FAULTLAB_TEST_TIED"
+
 func TestMain(m *testing.M) {
 	if role := roles[os.Getenv(roleVariable)]; role != nil {
 		if err := role(); err != nil {
@@ -51,6 +55,9 @@ func TestMain(m *testing.M) {
 		}
 		c := make(chan os.Signal, 1)
 		signal.Notify(c, syscall.SIGTERM)
+		if os.Getenv(tiedEnv) != "" {
+			go func() { io.Copy(io.Discard, os.Stdin); os.Exit(0) }()
+		}
 		<-c
 		os.Exit(0)
 	}
@@ -68,7 +75,7 @@ type pipes struct {
 	io.WriteCloser
 }
 
-func startAgent(t *testing.T, backend string) *testAgent {
+func startAgent(t testing.TB, backend string) *testAgent {
 	t.Helper()
 	needRoot(t)
 	cmd := exec.Command(os.Args[0])
@@ -100,7 +107,7 @@ var injections struct {
 }
 
 // put injects a fault or fails the test.
-func (a *testAgent) put(t *testing.T, l *testLab, kind, params string, more ...func(*InjectRequest)) *Entry {
+func (a *testAgent) put(t testing.TB, l *testLab, kind, params string, more ...func(*InjectRequest)) *Entry {
 	t.Helper()
 	e, err := a.try(t, l, kind, params, more...)
 	if err != nil {
@@ -112,7 +119,7 @@ func (a *testAgent) put(t *testing.T, l *testLab, kind, params string, more ...f
 	return e
 }
 
-func (a *testAgent) try(t *testing.T, l *testLab, kind, params string, more ...func(*InjectRequest)) (*Entry, error) {
+func (a *testAgent) try(t testing.TB, l *testLab, kind, params string, more ...func(*InjectRequest)) (*Entry, error) {
 	t.Helper()
 	injections.Lock()
 	injections.n++
@@ -127,7 +134,7 @@ func (a *testAgent) try(t *testing.T, l *testLab, kind, params string, more ...f
 	return a.Inject(ctx, req)
 }
 
-func (a *testAgent) take(t *testing.T, id string) *Entry {
+func (a *testAgent) take(t testing.TB, id string) *Entry {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()

@@ -58,10 +58,12 @@ func Open(ctx context.Context) (*Engine, error) {
 	if err != nil {
 		return nil, &Unavailable{Reason: fmt.Sprintf("the Docker settings cannot be used: %v", err), Remedy: "check DOCKER_HOST, DOCKER_TLS_VERIFY and DOCKER_CERT_PATH", Err: err}
 	}
-	if _, err := cli.Ping(ctx); err != nil {
+	pong, err := cli.Ping(ctx)
+	if err != nil {
 		cli.Close()
 		return nil, unavailable(cli.DaemonHost(), err)
 	}
+	cli.NegotiateAPIVersionPing(pong)
 	return &Engine{cli: cli}, nil
 }
 

@@ -28,6 +28,9 @@ func TestMain(m *testing.M) {
 			fmt.Println("got", s.Text())
 		}
 		return
+	case "guarded":
+		guardAndDie()
+		return
 	case "web":
 		http.ListenAndServe(":8080", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {}))
 	case "die":

@@ -17,7 +17,7 @@ type expected struct {
 }
 
 func sum(claims []claim, to, proto string) expected {
-	e := expected{pass: 1}
+	e := expected{claim: claim{copies: 1}, pass: 1}
 	for _, c := range claims {
 		if !c.concerns(to, proto) {
 			continue
@@ -27,6 +27,10 @@ func sum(claims []claim, to, proto string) expected {
 		e.pass *= 1 - c.loss
 		e.burst = max(e.burst, c.burst)
 		e.dead = e.dead || c.dead
+		e.hold += c.hold
+		if c.copies > 0 {
+			e.copies *= c.copies
+		}
 		e.tcp = append(e.tcp, c.tcp...)
 	}
 	return e
@@ -51,7 +55,13 @@ func (w *world) feel(pid int, claims []claim) error {
 	if paused != (how == silent) {
 		return fmt.Errorf("the target's server: %s; paused is %v", how, paused)
 	}
+	plain := sum(claims, w.peer, "tcp")
 	for _, c := range claims {
+		if c.carry != nil && plain.pass == 1 && len(plain.tcp) == 0 {
+			if err := c.carry(pid); err != nil {
+				return fmt.Errorf("%s: %w", c.fault.Kind(), err)
+			}
+		}
 		if c.inside != nil && !paused {
 			if err := c.inside(pid); err != nil {
 				return fmt.Errorf("%s: %w", c.fault.Kind(), err)
@@ -70,14 +80,23 @@ func (w *world) names(to string) string {
 
 func feelUDP(pid int, to string, e expected) error {
 	n := 100
-	if e.pass < 1 {
+	if e.pass < 1 || e.copies > 1 {
 		n = 600
 	}
-	got, err := echo(pid, to, n, e.delay+e.jitter+150*time.Millisecond)
+	got, err := echo(pid, to, n, e.delay+e.jitter+e.hold+150*time.Millisecond, e.copies > 1)
 	if err != nil {
 		return err
 	}
 	answers := float64(len(got.rtts))
+	if e.copies > 1 && !e.dead {
+		return feelCopies(got, e)
+	}
+	if got.again > 0 {
+		return fmt.Errorf("%d of %d answered more than once", got.again, n)
+	}
+	if e.hold > 0 && e.pass == 1 && got.overtaken == 0 {
+		return fmt.Errorf("all %d were answered in order", n)
+	}
 	if e.dead {
 		if answers > 0 {
 			return fmt.Errorf("%v of %d answered; want none", answers, n)
@@ -95,8 +114,19 @@ func feelUDP(pid int, to string, e expected) error {
 	return nil
 }
 
+// feelCopies counts all answers: of a datagram that is doubled one may be lost.
+func feelCopies(got echoes, e expected) error {
+	n := float64(got.sent)
+	all, want := float64(len(got.rtts)+got.again), n*e.pass*e.copies
+	// What becomes of one datagram, 0 to 4 answers, has a variance below 4.
+	if band := 5*math.Sqrt(4*n*max(1, 2*e.burst-1)) + 0.02*n; math.Abs(all-want) > band || got.again == 0 {
+		return fmt.Errorf("%v answers to %v, %d of them again; want %.0f, give or take %.0f", all, n, got.again, want, band)
+	}
+	return nil
+}
+
 func feelTCP(pid int, to string, e expected) error {
-	wait := 500*time.Millisecond + 3*(e.delay+e.jitter)
+	wait := 500*time.Millisecond + 3*(e.delay+e.jitter+e.hold)
 	switch {
 	case e.pass < 1:
 		return nil // whatever comes of one connection says nothing
@@ -114,7 +144,7 @@ func feelTCP(pid int, to string, e expected) error {
 	if !slices.Contains(want, how) {
 		return fmt.Errorf("%s after %v; want %v", how, took.Round(time.Millisecond), want)
 	}
-	if how == answered && (took < e.delay-e.jitter || took > e.delay+e.jitter+100*time.Millisecond) {
+	if how == answered && (took < e.delay-e.jitter || took > e.delay+e.jitter+e.hold+100*time.Millisecond) {
 		return fmt.Errorf("connected in %v; want %v, give or take %v", took, e.delay, e.jitter)
 	}
 	return nil

@@ -18,7 +18,7 @@ const sectionKills = "Kills"
 
 // untouched tells whether a user of the target feels nothing, in a moment.
 func (w *world) untouched(pid int) bool {
-	got, err := echo(pid, w.peer, 5, 60*time.Millisecond)
+	got, err := echo(pid, w.peer, 5, 60*time.Millisecond, false)
 	if err != nil || len(got.rtts) < 5 || got.least() > 50*time.Millisecond {
 		return false
 	}

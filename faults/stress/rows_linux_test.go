@@ -3,9 +3,7 @@ package stress
 import (
 	"fmt"
 	"math/rand/v2"
-	"os"
 	"slices"
-	"strconv"
 	"time"
 
 	"faultlab/faults"
@@ -19,11 +17,14 @@ type claim struct {
 	jitter  time.Duration // of the sum of both ways
 	loss    float64       // of round trips
 	burst   float64
-	dead    bool     // no datagram is answered
-	tcp     []string // how asking by TCP may end; nil: answered
-	pause   bool     // nothing inside answers
+	dead    bool          // no datagram is answered
+	tcp     []string      // how asking by TCP may end; nil: answered
+	pause   bool          // nothing inside answers
+	copies  float64       // answers to a datagram that gets through; 0: one
+	hold    time.Duration // what some packets wait, and others do not
 	inside  func(pid int) error
-	unknown bool // there is no row for the kind: what it does is not looked at
+	carry   func(pid int) error // like inside, where connections to the peer are left alone otherwise
+	unknown bool                // there is no row for the kind: what it does is not looked at
 }
 
 func (c claim) concerns(to, proto string) bool {
@@ -66,7 +67,7 @@ func ways(d faults.Direction) int {
 }
 
 // packetRows are the kinds that a user in the target's network feels.
-var packetRows = []row{
+var packetRows = present([]row{
 	{"latency", func(r *rand.Rand, w *world) claim {
 		f := faults.Latency{Delay: time.Duration(5+r.IntN(75)) * time.Millisecond, Direction: pick(r, directions), RTT: r.IntN(3) == 0, Peer: w.drawPeer(r)}
 		if r.IntN(3) == 0 {
@@ -117,40 +118,28 @@ var packetRows = []row{
 		c.peer.Protocol = "tcp"
 		return c
 	}},
+	{"duplicate", drawDuplicate},
+	{"corrupt", drawCorrupt},
+	{"reorder", drawReorder},
+	{"rate", drawRate},
+})
+
+// present are the rows of kinds that the library has.
+func present(rows []row) []row {
+	return slices.DeleteFunc(rows, func(r row) bool {
+		return !slices.ContainsFunc(faults.Kinds(), func(k faults.KindInfo) bool { return k.Kind == r.kind })
+	})
 }
 
-// processRows are the kinds that a client of the target's own server feels.
-var processRows = []row{
-	{"pause", func(r *rand.Rand, w *world) claim { return claim{fault: faults.Pause{}, pause: true} }},
-	{"fd-limit", func(r *rand.Rand, w *world) claim {
-		f := faults.FDLimit{Limit: 32 + r.IntN(200)}
-		return claim{fault: f, inside: func(pid int) error { return atMost(pid, "files", f.Limit) }}
-	}},
-	{"cpu-throttle", func(r *rand.Rand, w *world) claim {
-		f := faults.CPUThrottle{Percent: float64(10 + r.IntN(40))}
-		return claim{fault: f, inside: func(pid int) error { return atMost(pid, "burn", int(1.3*f.Percent)+10) }}
-	}},
-}
-
-// atMost asks the target's server, over loopback, to try something out.
-func atMost(pid int, what string, limit int) error {
-	how, answer, _, err := ask(pid, "127.0.0.1", what, 20*time.Second)
-	if err != nil {
-		return err
-	}
-	n, err := strconv.Atoi(answer)
-	if err != nil || n > limit || n < 0 {
-		limits, _ := os.ReadFile(fmt.Sprintf("/proc/%d/limits", pid))
-		return fmt.Errorf("%s: %s %q; want at most %d; %s", what, how, answer, limit, limits)
-	}
-	return nil
+func hasRow(kind string) bool {
+	has := func(r row) bool { return r.kind == kind }
+	return slices.ContainsFunc(packetRows, has) || slices.ContainsFunc(processRows, has)
 }
 
 // otherKinds are the kinds of the library's table without a row here, with fitting values.
 func otherKinds() (out []faults.Fault, err error) {
 	for _, k := range faults.Kinds() {
-		has := func(r row) bool { return r.kind == k.Kind }
-		if slices.ContainsFunc(packetRows, has) || slices.ContainsFunc(processRows, has) {
+		if hasRow(k.Kind) {
 			continue
 		}
 		var params []string
@@ -161,7 +150,7 @@ func otherKinds() (out []faults.Fault, err error) {
 		}
 		f, err := faults.Parse(k.Kind, params)
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("no row here, and no fitting values: %s: %w", k.Kind, err)
 		}
 		out = append(out, f)
 	}

@@ -4,8 +4,10 @@ import (
 	"bufio"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -43,11 +45,19 @@ func serve() error {
 		}
 		go func() {
 			defer c.Close()
-			line, err := bufio.NewReader(c).ReadString('\n')
+			in := bufio.NewReader(c)
+			line, err := in.ReadString('\n')
 			if err != nil {
 				return
 			}
-			switch strings.TrimSpace(line) {
+			switch what, size, _ := strings.Cut(strings.TrimSpace(line), " "); what {
+			case "take", "give":
+				n, _ := strconv.Atoi(size)
+				if what == "give" {
+					c.Write(make([]byte, n))
+				} else if _, err := io.CopyN(io.Discard, in, int64(n)); err == nil {
+					c.Write([]byte("."))
+				}
 			case "files":
 				fmt.Fprintln(c, files())
 			case "burn":

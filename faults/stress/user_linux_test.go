@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"runtime"
@@ -37,8 +38,10 @@ func inside(pid int, f func() error) error {
 
 // echoes is what came of datagrams sent to a server that echoes them.
 type echoes struct {
-	sent int
-	rtts []time.Duration
+	sent      int
+	rtts      []time.Duration
+	again     int // answers to what was answered already
+	overtaken int // answers that came after one to a later question
 }
 
 func (e echoes) least() time.Duration {
@@ -49,8 +52,8 @@ func (e echoes) least() time.Duration {
 }
 
 // echo sends datagrams from a process's network to an address and waits for the last
-// answer. It shares no code with the agent's probes.
-func echo(pid int, to string, count int, wait time.Duration) (echoes, error) {
+// answer, with copies for all that may come. It shares no code with the agent's probes.
+func echo(pid int, to string, count int, wait time.Duration, copies bool) (echoes, error) {
 	res := echoes{sent: count}
 	var c net.Conn
 	err := inside(pid, func() (err error) {
@@ -74,7 +77,8 @@ func echo(pid int, to string, count int, wait time.Duration) (echoes, error) {
 	}()
 	got := make([]bool, count)
 	b := make([]byte, 64)
-	for len(res.rtts) < count {
+	latest := -1
+	for len(res.rtts) < count || copies {
 		n, err := c.Read(b)
 		switch i := 0; {
 		case errors.Is(err, os.ErrDeadlineExceeded):
@@ -82,9 +86,17 @@ func echo(pid int, to string, count int, wait time.Duration) (echoes, error) {
 		case err != nil: // refused: the others may get through
 			time.Sleep(50 * time.Microsecond)
 		case n >= 4:
-			if i = int(binary.BigEndian.Uint32(b)); i < count && !got[i] {
+			switch i = int(binary.BigEndian.Uint32(b)); {
+			case i >= count:
+			case got[i]:
+				res.again++
+			default:
 				got[i] = true
 				res.rtts = append(res.rtts, time.Since(sent[i]))
+				if i < latest {
+					res.overtaken++
+				}
+				latest = max(latest, i)
 			}
 		}
 	}
@@ -138,4 +150,31 @@ func ask(pid int, to, line string, wait time.Duration) (outcome, answer string, 
 		return how(err), "", took, nil
 	}
 	return answered, strings.TrimSpace(string(b[:n])), took, nil
+}
+
+// transfer has a block of bytes taken or given by a server, over one connection.
+func transfer(pid int, to, what string, size int, limit time.Duration) (time.Duration, error) {
+	var c net.Conn
+	err := inside(pid, func() (err error) {
+		c, err = net.DialTimeout("tcp", net.JoinHostPort(to, strconv.Itoa(tcpPort)), limit)
+		return err
+	})
+	if err != nil {
+		return 0, err
+	}
+	defer c.Close()
+	c.SetDeadline(time.Now().Add(limit))
+	began := time.Now()
+	if _, err := fmt.Fprintf(c, "%s %d\n", what, size); err != nil {
+		return 0, err
+	}
+	if what == "take" {
+		if _, err := c.Write(make([]byte, size)); err != nil {
+			return 0, err
+		}
+		_, err = io.ReadFull(c, make([]byte, 1))
+	} else {
+		_, err = io.CopyN(io.Discard, c, int64(size))
+	}
+	return time.Since(began), err
 }

@@ -160,7 +160,7 @@ func (w *world) load() {
 				time.Sleep(10 * time.Millisecond)
 				continue
 			}
-			echo(c.Pid, w.peer, 500, 10*time.Millisecond)
+			echo(c.Pid, w.peer, 500, 10*time.Millisecond, false)
 		}
 	}()
 	w.t.Cleanup(func() { cancel(); <-done })

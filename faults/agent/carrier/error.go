@@ -27,8 +27,25 @@ type Error struct {
 
 func (e *Error) Error() string { return e.Message }
 
-// Hint is the remedy, for the command's second error line.
-func (e *Error) Hint() string { return e.Remedy }
+// usual are remedies for errors that bring none of their own.
+var usual = map[Code]string{
+	BadRequest:   "faultlab faults KIND tells the parameters of a kind and their ranges",
+	NotSupported: "faultlab doctor tells what is missing and how to get it",
+	Unproved:     "try again when the machine is less busy, or measure elsewhere with probe addresses",
+	NoProbe:      "name a probe address that answers, such as another container of the network",
+	NotFound:     "faultlab revert --list tells what is on",
+	TargetGone:   "see why it ended (docker logs), start it and inject again",
+	Failed:       "faultlab doctor tells whether all that faults need is there",
+	Dead:         "inject it again if it is still wanted",
+}
+
+// Hint is the remedy, or what usually helps, for the command's second error line.
+func (e *Error) Hint() string {
+	if e.Remedy != "" {
+		return e.Remedy
+	}
+	return usual[e.Code]
+}
 
 // Is makes errors.Is(err, &Error{Code: c}) ask for the class alone.
 func (e *Error) Is(target error) bool {

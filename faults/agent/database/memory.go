@@ -4,10 +4,12 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"regexp"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -19,10 +21,8 @@ import (
 // memory carries faults.RedisMemory. The limit lasts as long as the server's process;
 // so does a user that is switched off, whose name is the undo.
 type memory struct {
-	base
-	fault   faults.RedisMemory
-	undo    *undo
-	release func()
+	written
+	fault faults.RedisMemory
 }
 
 // lowMemory is how to give Redis its limit back.
@@ -36,6 +36,10 @@ const keptUser = "faultlab:"
 func (f *memory) Place(ctx context.Context) (carrier.Placed, error) {
 	c := f.redis()
 	defer c.Close()
+	if err := c.Ping(ctx).Err(); errors.Is(err, syscall.ECONNREFUSED) {
+		return carrier.Placed{}, &carrier.Error{Code: carrier.NoProbe, Message: fmt.Sprintf("no Redis accepts connections in the target: %v", err),
+			Remedy: "connection.port says where it listens"}
+	}
 	if err := restoreMemory(ctx, f.server, undo.stale); err != nil {
 		return carrier.Placed{}, fmt.Errorf("put back what a dead agent left: %w", err)
 	}
@@ -67,10 +71,9 @@ func (f *memory) Place(ctx context.Context) (carrier.Placed, error) {
 	if err != nil {
 		return carrier.Placed{}, err
 	}
-	if f.release, err = f.keep(ctx, nil, u.ID, "redis"); err != nil {
+	if err := f.promise(ctx, nil, u, "redis"); err != nil {
 		return carrier.Placed{}, err
 	}
-	f.undo = &u
 	if err := c.Do(ctx, "ACL", "SETUSER", name, "off").Err(); err != nil {
 		return carrier.Placed{}, fmt.Errorf("write down what to put back: %w", err)
 	}
@@ -208,12 +211,4 @@ func (f *memory) Drop() error {
 	}
 	f.done()
 	return nil
-}
-
-func (f *memory) done() {
-	f.undo = nil
-	if f.release != nil {
-		f.release()
-		f.release = nil
-	}
 }

@@ -154,7 +154,7 @@ func copyChunked(w io.Writer, r *bufio.Reader) error {
 			return err
 		}
 		s, _, _ = strings.Cut(s, ";")
-		n, err := strconv.ParseUint(strings.TrimSpace(s), 16, 63)
+		n, err := strconv.ParseUint(strings.TrimSpace(s), 16, 62) // there is room for the line's end
 		if err != nil {
 			return errNotHTTP
 		}

@@ -21,13 +21,18 @@ import (
 // PutBackAct is the name of [PutBack] in the agent's table of acts.
 const PutBackAct = "put-back"
 
-// Slot is where one value is kept: a file of a control group, or with a PID the
-// soft limit of open files of a process that started at Start.
+// Slot is where one value is kept: a file of a control group, in it the line of a
+// Device, or with a PID the limits of open files of a process that started at Start, as
+// [Files] writes them.
 type Slot struct {
 	Group cgroup.Group `json:"group,omitzero"`
 	File  string       `json:"file,omitempty"`
-	PID   int          `json:"pid,omitempty"`
-	Start uint64       `json:"start,omitempty"` // in clock ticks since boot
+	// Device is one of blkio.throttle's or io.max's, such as 254:0, and Limit the name
+	// of a limit on a line of io.max, such as rbps.
+	Device string `json:"device,omitempty"`
+	Limit  string `json:"limit,omitempty"`
+	PID    int    `json:"pid,omitempty"`
+	Start  uint64 `json:"start,omitempty"` // in clock ticks since boot
 }
 
 // Bid is the value a fault wants in a slot.
@@ -137,6 +142,53 @@ func (l *Ledger) Original(s Slot) (string, error) {
 	return s.read()
 }
 
+// Enforce makes the bids of an injection hold where something laxer has taken their
+// place, and says where that was. What was found there is what will be put back.
+func (l *Ledger) Enforce(k carrier.Keeper, id string) ([]Slot, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var again []Slot
+	var errs []error
+	for _, slot := range l.order {
+		a := l.accounts[slot]
+		if _, ok := a.bids[id]; !ok {
+			continue
+		}
+		now, err := slot.read()
+		if gone(err) || err == nil && !laxer(now, a.effective()) {
+			continue
+		}
+		if err == nil {
+			err = l.adopt(k, slot, a, now)
+		}
+		if err != nil && !gone(err) {
+			errs = append(errs, fmt.Errorf("set %s again: %w", slot, err))
+			continue
+		}
+		again = append(again, slot)
+	}
+	return again, errors.Join(errs...)
+}
+
+// adopt takes what somebody else has set for the original and sets the slot again.
+func (l *Ledger) adopt(k carrier.Keeper, slot Slot, a *account, now string) error {
+	original := slot.without(now, a.ours, a.original)
+	release, err := k.Keep(PutBackAct, promise{slot, original, a.ours})
+	if err != nil {
+		return err
+	}
+	a.release()
+	a.original, a.release = original, release
+	return slot.write(a.effective())
+}
+
+// Held says whether any bid is in a slot.
+func (l *Ledger) Held(s Slot) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.accounts[s] != nil
+}
+
 // effective is the strictest of what is asked for, or the original.
 func (a *account) effective() string {
 	best := a.original
@@ -149,8 +201,10 @@ func (a *account) effective() string {
 }
 
 // Strictness orders the values of a slot: the lower, the stricter. It knows numbers,
-// "max" and -1 for no limit, "quota period" as a share, and a freezer's state.
+// "max" and -1 for no limit, "quota period" as a share, a freezer's state, and limits
+// as [Files] writes them, where the soft one counts.
 func Strictness(value string) float64 {
+	value, _, _ = strings.Cut(value, ":")
 	first, period, pair := strings.Cut(value, " ")
 	switch first {
 	case "max", "-1", "THAWED":
@@ -159,10 +213,10 @@ func Strictness(value string) float64 {
 		return 0
 	}
 	n, err := strconv.ParseFloat(first, 64)
-	if err != nil {
+	if err != nil || math.IsNaN(n) {
 		return math.Inf(1)
 	}
-	if p, err := strconv.ParseFloat(period, 64); pair && err == nil {
+	if p, err := strconv.ParseFloat(period, 64); pair && err == nil && p > 0 && !math.IsInf(p, 1) {
 		n /= p
 	}
 	return n
@@ -176,7 +230,8 @@ func (s Slot) replace(ours []string, value string) error {
 		return nil
 	case err != nil:
 		return fmt.Errorf("read %s: %w", s, err)
-	case now == value || !slices.Contains(ours, now):
+	}
+	if value = s.without(now, ours, value); value == now {
 		return nil
 	}
 	if err := s.write(value); err != nil && !gone(err) {
@@ -185,9 +240,15 @@ func (s Slot) replace(ours []string, value string) error {
 	return nil
 }
 
+// Value is what the slot has now.
+func (s Slot) Value() (string, error) { return s.read() }
+
 func (s Slot) String() string {
 	if s.PID != 0 {
-		return fmt.Sprintf("the limit of open files of process %d", s.PID)
+		return fmt.Sprintf("the limits of open files of process %d", s.PID)
+	}
+	if s.Device != "" {
+		return s.File + " of " + s.Group.Path + " for " + s.Device
 	}
 	return s.File + " of " + s.Group.Path
 }

@@ -42,6 +42,7 @@ func TestMain(m *testing.M) {
 		fail(keeper.Run(acts, os.Stdin, os.Stdout))
 		os.Exit(0)
 	case "target":
+		fmt.Println("up")
 		time.Sleep(time.Minute)
 		os.Exit(0)
 	case "agent": // lowers the limit of a process twice and waits to be killed
@@ -51,8 +52,8 @@ func TestMain(m *testing.M) {
 		fail(err)
 		var l Ledger
 		k := newKeeper()
-		for _, v := range []string{"60", "50"} {
-			fail(l.Set(k, v, Bid{Slot{PID: pid, Start: start}, v}))
+		for _, n := range []int{60, 50} {
+			fail(l.Set(k, strconv.Itoa(n), Bid{Slot{PID: pid, Start: start}, Files(n, "200:400")}))
 		}
 		fmt.Println("set")
 		select {}
@@ -77,18 +78,18 @@ func target(t *testing.T) (s Slot, limit func() int, set func(n uint64)) {
 		t.Skip("not root")
 	}
 	cmd := role("target")
+	out, err := cmd.StdoutPipe()
+	must(t, err)
 	must(t, cmd.Start())
 	t.Cleanup(func() { cmd.Process.Kill(); cmd.Wait() })
+	// Go raises its own limit as it starts.
+	if n, err := out.Read(make([]byte, 10)); n == 0 {
+		t.Fatalf("the target does not start: %v", err)
+	}
 	pid := cmd.Process.Pid
 	set = func(n uint64) {
 		t.Helper()
 		must(t, unix.Prlimit(pid, unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: n, Max: 400}, nil))
-	}
-	// Go raises its own limit as it starts.
-	for end := time.Now().Add(5 * time.Second); ; time.Sleep(5 * time.Millisecond) {
-		if b, _ := os.ReadFile(fmt.Sprintf("/proc/%d/wchan", pid)); len(b) > 1 || time.Now().After(end) {
-			break
-		}
 	}
 	set(200)
 	start, err := Started(pid)
@@ -114,7 +115,7 @@ func TestStrictestHolds(t *testing.T) {
 	for _, order := range [][]string{{"a", "b", "c"}, {"c", "b", "a"}, {"b", "a", "c"}} {
 		values := map[string]int{"a": 100, "b": 40, "c": 70}
 		for id, v := range values {
-			must(t, l.Set(k, id, Bid{slot, strconv.Itoa(v)}))
+			must(t, l.Set(k, id, Bid{slot, Files(v, "200:400")}))
 		}
 		want(40)
 		for _, id := range order {
@@ -129,11 +130,11 @@ func TestStrictestHolds(t *testing.T) {
 			want(least)
 		}
 	}
-	must(t, l.Set(k, "looser", Bid{slot, "300"})) // than it is: nothing changes
+	must(t, l.Set(k, "looser", Bid{slot, Files(300, "200:400")})) // than it is: nothing changes
 	want(200)
 	must(t, l.Unset("looser"))
-	must(t, l.Set(k, "a", Bid{slot, "100"}))
-	if got, err := l.Original(slot); err != nil || got != "200" {
+	must(t, l.Set(k, "a", Bid{slot, Files(100, "200:400")}))
+	if got, err := l.Original(slot); err != nil || got != "200:400" {
 		t.Errorf("the original is %q, %v", got, err)
 	}
 	set(150) // by somebody else
@@ -145,7 +146,7 @@ func TestTargetHasEnded(t *testing.T) {
 	slot, _, _ := target(t)
 	k := newKeeper()
 	var l Ledger
-	must(t, l.Set(k, "a", Bid{slot, "100"}))
+	must(t, l.Set(k, "a", Bid{slot, Files(100, "200:400")}))
 	must(t, unix.Kill(slot.PID, unix.SIGKILL))
 	var status unix.WaitStatus
 	_, err := unix.Wait4(slot.PID, &status, 0, nil)
@@ -181,11 +182,51 @@ func TestKilledAgent(t *testing.T) {
 	t.Logf("put back %v after SIGKILL", time.Since(began).Round(time.Millisecond))
 }
 
+// A program raises its limits, or lowers them, while a bid is there.
+func TestEnforce(t *testing.T) {
+	slot, _, _ := target(t)
+	k := newKeeper()
+	defer k.Close()
+	var l Ledger
+	is := func(soft, hard uint64) {
+		t.Helper()
+		var got unix.Rlimit
+		must(t, unix.Prlimit(slot.PID, unix.RLIMIT_NOFILE, nil, &got))
+		if got.Cur != soft || got.Max != hard {
+			t.Errorf("the limits are %d and %d, want %d and %d", got.Cur, got.Max, soft, hard)
+		}
+	}
+	held := uint64(400) // the hard limit while there is a bid
+	if mayRaise() {
+		held = 100
+	}
+	bid := Bid{slot, Files(100, "200:400")}
+	must(t, l.Set(k, "a", bid))
+	is(100, held)
+	if again, err := l.Enforce(k, "a"); err != nil || len(again) != 0 {
+		t.Errorf("nobody has changed anything: %v, %v", again, err)
+	}
+	must(t, unix.Prlimit(slot.PID, unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: 300, Max: 400}, nil))
+	if again, err := l.Enforce(k, "a"); err != nil || len(again) != 1 {
+		t.Errorf("the program has raised its limit: %v, %v", again, err)
+	}
+	is(100, held)
+	must(t, l.Unset("a"))
+	is(300, 400) // as the program wanted it
+	must(t, l.Set(k, "a", bid))
+	must(t, unix.Prlimit(slot.PID, unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: 50, Max: held}, nil))
+	if again, err := l.Enforce(k, "a"); err != nil || len(again) != 0 {
+		t.Errorf("the program has less than is allowed: %v, %v", again, err)
+	}
+	must(t, l.Unset("a"))
+	is(50, 400) // its own soft limit, and the hard one that was there
+}
+
 func TestStrictness(t *testing.T) {
 	inf := math.Inf(1)
 	for value, want := range map[string]float64{
 		"max": inf, "-1": inf, "max 100000": inf, "THAWED": inf, "nonsense": inf, "": inf,
-		"FROZEN": 0, "0": 0, "64": 64, "20000 100000": 0.2,
+		"FROZEN": 0, "0": 0, "64": 64, "64:128": 64, "20000 100000": 0.2,
 	} {
 		if got := Strictness(value); got != want {
 			t.Errorf("%q: %v, want %v", value, got, want)

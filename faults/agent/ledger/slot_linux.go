@@ -12,7 +12,11 @@ import (
 
 func (s Slot) read() (string, error) {
 	if s.PID == 0 {
-		return s.Group.Read(s.File)
+		text, err := s.Group.Read(s.File)
+		if err == nil && s.Device != "" {
+			text = deviceValue(text, s.Device, s.Limit)
+		}
+		return text, err
 	}
 	if start, err := Started(s.PID); err != nil || start != s.Start {
 		return "", os.ErrNotExist
@@ -21,26 +25,33 @@ func (s Slot) read() (string, error) {
 	if err := unix.Prlimit(s.PID, unix.RLIMIT_NOFILE, nil, &l); err != nil {
 		return "", err
 	}
-	return strconv.FormatUint(l.Cur, 10), nil
+	return fmt.Sprintf("%d:%d", l.Cur, l.Max), nil
 }
 
 func (s Slot) write(value string) error {
 	if s.PID == 0 {
+		if s.Device != "" {
+			value = deviceLine(s.Device, s.Limit, value)
+		}
 		return s.Group.Write(s.File, value)
 	}
-	cur, err := strconv.ParseUint(value, 10, 64)
-	if err != nil {
-		return err
+	var l unix.Rlimit
+	if _, err := fmt.Sscanf(value, "%d:%d", &l.Cur, &l.Max); err != nil {
+		return fmt.Errorf("limits %q: %w", value, err)
 	}
 	if _, err := s.read(); err != nil {
 		return err
 	}
-	var l unix.Rlimit
-	if err := unix.Prlimit(s.PID, unix.RLIMIT_NOFILE, nil, &l); err != nil {
-		return err
-	}
-	l.Cur = min(cur, l.Max)
 	return unix.Prlimit(s.PID, unix.RLIMIT_NOFILE, &l, nil)
+}
+
+// mayRaise tells whether this process can raise a hard limit.
+func mayRaise() bool {
+	var data [2]unix.CapUserData
+	if err := unix.Capget(&unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}, &data[0]); err != nil {
+		return false
+	}
+	return data[0].Effective&(1<<unix.CAP_SYS_RESOURCE) != 0
 }
 
 // gone says that what a slot belongs to has ended.

@@ -11,3 +11,5 @@ func (Slot) read() (string, error) { return "", errLinux }
 func (Slot) write(string) error { return errLinux }
 
 func gone(error) bool { return false }
+
+func mayRaise() bool { return false }

@@ -1,6 +1,7 @@
 package process
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -8,6 +9,7 @@ import (
 	"faultlab/faults/agent/carrier"
 	"faultlab/faults/agent/cgroup"
 	"faultlab/faults/agent/ledger"
+	"faultlab/faults/agent/standin"
 )
 
 // lacks explains a file that a group should have.
@@ -27,4 +29,16 @@ func gone(s ledger.Slot, was string, g cgroup.Group, felt func(now string) error
 		return nil // gone with the target
 	}
 	return felt(now)
+}
+
+// errStricter says that a value is away and nobody could feel that.
+var errStricter = carrier.Errorf(carrier.NoProbe, "not measured again: another limit, or another fault's, is as strict")
+
+// standIn starts a process in a group of the target's. In a group of version 2 that is
+// stopped it would stop too, and measure nothing.
+func (b *base) standIn(ctx context.Context, g cgroup.Group) (*standin.StandIn, error) {
+	if still, err := frozen(g); g.V2 && err == nil && still {
+		return nil, &carrier.Error{Code: carrier.NoProbe, Message: "nothing can be measured in the target: it is paused", Remedy: "end the pause first"}
+	}
+	return standin.Start(ctx, b.m.Child(standin.Role), b.o.Target.PID, g)
 }

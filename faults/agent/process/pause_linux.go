@@ -100,7 +100,7 @@ func (p *pause) Take(ctx context.Context) error {
 	if still, err := frozen(p.group); err == nil && still {
 		if slot, stop, _ := freezer(p.group); p.othersPause(slot, stop) {
 			p.pulse.Stop()
-			return nil // another fault holds it
+			return errStricter
 		}
 	}
 	answer, cancel := context.WithTimeout(ctx, freezeTime)

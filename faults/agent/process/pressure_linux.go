@@ -74,7 +74,7 @@ func (p *pressure) Place(ctx context.Context) (carrier.Placed, error) {
 // begin starts the process that takes the memory, and another when the kernel ends it:
 // like a leak in a worker that is restarted.
 func (p *pressure) begin(ctx context.Context) error {
-	s, err := standin.Start(ctx, p.m.Child(standin.Role), p.o.Target.PID, p.mem.group)
+	s, err := p.standIn(ctx, p.mem.group)
 	if err != nil {
 		return err
 	}

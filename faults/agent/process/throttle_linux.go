@@ -13,7 +13,6 @@ import (
 	"faultlab/faults/agent/carrier"
 	"faultlab/faults/agent/cgroup"
 	"faultlab/faults/agent/ledger"
-	"faultlab/faults/agent/standin"
 )
 
 // usualPeriod is the kernel's default, in microseconds, and leastQuota the least it takes.
@@ -103,7 +102,7 @@ func (t *throttle) Place(ctx context.Context) (carrier.Placed, error) {
 
 // prove computes inside the group and looks at how much processor time that gets.
 func (t *throttle) prove(ctx context.Context, share float64) (*carrier.Measurement, error) {
-	s, err := standin.Start(ctx, t.m.Child(standin.Role), t.o.Target.PID, t.group)
+	s, err := t.standIn(ctx, t.group)
 	if err != nil {
 		return nil, err
 	}
@@ -131,9 +130,9 @@ func (t *throttle) Take(ctx context.Context) error {
 	}
 	return gone(t.slot, t.value, t.group, func(now string) error {
 		if ledger.Strictness(now) <= ledger.Strictness(t.value) {
-			return nil // a stricter one holds; there is nothing to be felt
+			return errStricter
 		}
-		s, err := standin.Start(ctx, t.m.Child(standin.Role), t.o.Target.PID, t.group)
+		s, err := t.standIn(ctx, t.group)
 		if err != nil {
 			return err
 		}

@@ -1,0 +1,38 @@
+package stress
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"strconv"
+	"time"
+
+	"faultlab/faults"
+)
+
+// processRows are the kinds that a client of the target's own server feels.
+var processRows = []row{
+	{"pause", func(r *rand.Rand, w *world) claim { return claim{fault: faults.Pause{}, pause: true} }},
+	{"fd-limit", func(r *rand.Rand, w *world) claim {
+		f := faults.FDLimit{Limit: 32 + r.IntN(200)}
+		return claim{fault: f, inside: func(pid int) error { return atMost(pid, "files", f.Limit) }}
+	}},
+	{"cpu-throttle", func(r *rand.Rand, w *world) claim {
+		f := faults.CPUThrottle{Percent: float64(10 + r.IntN(40))}
+		return claim{fault: f, inside: func(pid int) error { return atMost(pid, "burn", int(1.3*f.Percent)+10) }}
+	}},
+}
+
+// atMost asks the target's server, over loopback, to try something out.
+func atMost(pid int, what string, limit int) error {
+	how, answer, _, err := ask(pid, "127.0.0.1", what, 20*time.Second)
+	if err != nil {
+		return err
+	}
+	n, err := strconv.Atoi(answer)
+	if err != nil || n > limit || n < 0 {
+		limits, _ := os.ReadFile(fmt.Sprintf("/proc/%d/limits", pid))
+		return fmt.Errorf("%s: %s %q; want at most %d; %s", what, how, answer, limit, limits)
+	}
+	return nil
+}
