@@ -180,11 +180,11 @@ func TestSlowStatementShare(t *testing.T) {
 	a := startAgent(t)
 	series := func() (s string) {
 		for range 60 {
-			s += map[bool]string{false: ".", true: "x"}[timed(t, c, "SELECT FROM items LIMIT 1") >= 20*time.Millisecond]
+			s += map[bool]string{false: ".", true: "x"}[timed(t, c, "SELECT FROM items LIMIT 1") >= 100*time.Millisecond]
 		}
 		return s
 	}
-	const params = `{"statement":"from items","delay":"20ms","percent":30,"seed":7,` + inShop + `}`
+	const params = `{"statement":"from items","delay":"100ms","percent":30,"seed":7,` + inShop + `}`
 	e := a.put(t, db, "pg-slow-statement", params)
 	first := series()
 	all, err := a.Status(t.Context())
@@ -198,10 +198,10 @@ func TestSlowStatementShare(t *testing.T) {
 	if second := series(); second != first {
 		t.Errorf("the same seed gives\n%s and\n%s", first, second)
 	}
-	long := a.put(t, db, "pg-slow-statement", `{"statement":"select*items","delay":"60ms",`+inShop+`}`)
+	long := a.put(t, db, "pg-slow-statement", `{"statement":"select*items","delay":"250ms",`+inShop+`}`)
 	for range 5 {
-		if took := timed(t, c, "SELECT FROM items LIMIT 1"); took < 60*time.Millisecond {
-			t.Errorf("with another fault of 60ms: %v", took)
+		if took := timed(t, c, "SELECT FROM items LIMIT 1"); took < 250*time.Millisecond {
+			t.Errorf("with another fault of 250ms: %v", took)
 		}
 	}
 	a.take(t, long.ID)
