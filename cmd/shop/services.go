@@ -6,6 +6,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"faultlab/targets/shop/catalog"
+	"faultlab/targets/shop/checkout"
+	"faultlab/targets/shop/payments"
 	"faultlab/targets/shop/service"
 	"faultlab/targets/shop/web"
 )
@@ -18,6 +20,16 @@ func newWeb() *cobra.Command {
 func newCatalog() *cobra.Command {
 	c := catalog.DefaultConfig()
 	return newService(catalog.Name, "Serve products from the database", &c, catalog.Build)
+}
+
+func newCheckout() *cobra.Command {
+	c := checkout.DefaultConfig()
+	return newService(checkout.Name, "Take orders and have the partner charge for them", &c, checkout.Build)
+}
+
+func newPayments() *cobra.Command {
+	c := payments.DefaultConfig()
+	return newService(payments.Name, "Stand for the partner who charges customers' cards", &c, payments.Build)
 }
 
 // newService gives the command of one of the shop's services.

@@ -81,13 +81,14 @@ func (c *Control) bringUp(ctx context.Context, say func(Progress)) error {
 	if err := c.fillWorkspace(ctx); err != nil {
 		return err
 	}
-	side := make(chan error, 2)
+	side := make(chan error, 3)
 	go func() { side <- c.startTraffic(ctx) }()
+	go func() { side <- c.startPartner(ctx) }()
 	go func() { side <- c.uplinks.start(ctx) }()
 	if err := c.composeUp(ctx, say); err != nil {
 		return err
 	}
-	if err := errors.Join(<-side, <-side); err != nil {
+	if err := errors.Join(<-side, <-side, <-side); err != nil {
 		return err
 	}
 	go c.uplinks.follow(c.life)
@@ -127,6 +128,17 @@ func (c *Control) startTraffic(ctx context.Context) error {
 	return err
 }
 
+// startPartner starts the payment partner, which is not in the trainee's hands.
+func (c *Control) startPartner(ctx context.Context) error {
+	_, err := c.eng.Run(ctx, engine.Spec{
+		Name: Name(c.cfg.ID, RolePartner), Image: c.cfg.Registry + "/payments:2026.2", Labels: Labels(c.cfg.ID, RolePartner, false),
+		Cmd:      []string{"--config", "/dev/null"},
+		Networks: []engine.Join{{Network: Name(c.cfg.ID, "shop"), IP: host(c.shop, 30)}},
+		Restart:  "always", MemoryBytes: 64 << 20, LogMaxSize: "5m",
+	})
+	return err
+}
+
 // fillWorkspace puts the team's repository, with its history, into the workspace.
 func (c *Control) fillWorkspace(ctx context.Context) error {
 	files, err := workspace.Files(prefix3(c.shop))
@@ -155,7 +167,7 @@ func (c *Control) fillWorkspace(ctx context.Context) error {
 }
 
 // services is how many containers compose.yaml brings up, for progress.
-const services = 9
+const services = 11
 
 // composeUp runs what a trainee can run, and reports how many containers are up.
 func (c *Control) composeUp(ctx context.Context, say func(Progress)) error {

@@ -27,3 +27,26 @@ CREATE TABLE featured (
 
 -- Search: every word of the query has to be in the name.
 CREATE INDEX products_name_words ON products USING gin (to_tsvector('simple', name));
+
+CREATE TABLE orders (
+    id          bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    key         text NOT NULL UNIQUE, -- from the user's app: the same key is the same order
+    tenant      text NOT NULL,
+    region      text NOT NULL,
+    state       text NOT NULL CHECK (state IN ('pending', 'paid', 'declined', 'cancelled')),
+    total_cents bigint NOT NULL,
+    charge_id   text,                 -- the payment partner's
+    created_at  timestamptz NOT NULL DEFAULT now(),
+    changed_at  timestamptz NOT NULL DEFAULT now()
+);
+
+CREATE TABLE order_lines (
+    order_id    bigint NOT NULL REFERENCES orders (id),
+    product_id  bigint NOT NULL REFERENCES products (id),
+    quantity    integer NOT NULL CHECK (quantity BETWEEN 1 AND 99),
+    price_cents integer NOT NULL, -- of one, when it was ordered
+    PRIMARY KEY (order_id, product_id)
+);
+
+-- Orders whose payment is not known yet: few, and looked for all the time.
+CREATE INDEX orders_pending ON orders (created_at) WHERE state = 'pending';

@@ -44,6 +44,7 @@ func Releases() []Release {
 	for _, tag := range []string{"2.12.0", "2.13.1", "2.14.0", "2.15.0"} {
 		out = append(out, shop("catalog", tag))
 	}
+	out = append(out, shop("checkout", "3.4.0"), shop("payments", "2026.2"))
 	return append(out,
 		Release{
 			Service:    "edge",
@@ -60,6 +61,14 @@ func Releases() []Release {
 			User: "postgres",
 			// the fast stop: SIGTERM would wait for the clients to leave
 			StopSignal: "SIGINT",
+		},
+		Release{
+			Service:    "redis",
+			Tag:        "8",
+			Entrypoint: []string{"redis-server", "/etc/redis/redis.conf"},
+			User:       "redis",
+			Workdir:    "/tmp",
+			StopSignal: "SIGTERM",
 		},
 		Release{
 			Service:    "dns",

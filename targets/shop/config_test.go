@@ -77,7 +77,7 @@ func TestWrongConfigurationIsRefused(t *testing.T) {
 		{catalogs, "database: {port: 70000}", "want 1 to 65535"},
 		{catalogs, "database: {connect_timeout: 0s}", "database.connect_timeout"},
 		{catalogs, "database: {query_timeout: 2m}", "database.query_timeout is 2m0s; want 10ms to 1m0s"},
-		{catalogs, "cache: {max_entries: -1}", "cache.max_entries"},
+		{catalogs, "cache: {timeout: 0s}", "cache.timeout"},
 		{catalogs, "cache: {ttl: -1s}", "cache.ttl"},
 		{catalogs, "memo: {max_entries: -1}", "memo.max_entries"},
 		{catalogs, "suggest: {max_entries: -1}", "suggest.max_entries"},

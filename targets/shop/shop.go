@@ -1,9 +1,13 @@
 // Package shop lists the services of the sample shop. Each is a package of its own:
-// web, which the users call, and catalog, which web calls and which reads PostgreSQL.
+// web, which the users call, catalog and checkout, which web calls and which use
+// PostgreSQL, and payments, which stands for a partner that checkout calls.
 package shop
 
 import (
+	"slices"
+
 	"faultlab/targets/shop/catalog"
+	"faultlab/targets/shop/checkout"
 	"faultlab/targets/shop/service"
 	"faultlab/targets/shop/web"
 )
@@ -15,9 +19,9 @@ type Release struct {
 	Changes []string // changelog lines, without bullets
 }
 
-// Releases are all releases, oldest first within a service.
+// Releases are all releases of the shop's own services, oldest first within each.
 func Releases() []Release {
-	return append(of(web.Name, web.Releases), of(catalog.Name, catalog.Releases)...)
+	return slices.Concat(of(web.Name, web.Releases), of(catalog.Name, catalog.Releases), of(checkout.Name, checkout.Releases))
 }
 
 func of[F any](name string, releases []service.Release[F]) []Release {

@@ -24,8 +24,40 @@ type answer struct {
 // homeProducts is how many products users are promised on the home page.
 const homeProducts = 10
 
-// checkBody says whether a page is what the request asked for.
-func checkBody(r Request, body []byte) error {
+// order is what a user's app sends, and what it reads of the answer.
+type order struct {
+	Key        string `json:"key"`
+	Lines      []Line `json:"lines,omitempty"`
+	State      string `json:"state,omitempty"`
+	TotalCents int64  `json:"total_cents,omitempty"`
+}
+
+// orderOf is the body of a checkout; the id of the request is the order's key.
+func orderOf(id string, r Request) []byte {
+	body, err := json.Marshal(order{Key: id, Lines: r.Basket})
+	if err != nil {
+		panic(err) // strings and numbers always marshal
+	}
+	return body
+}
+
+// checkOrder says whether the order of a key was taken and paid.
+func checkOrder(id string, body []byte) error {
+	var o order
+	if err := json.Unmarshal(body, &o); err != nil {
+		return fmt.Errorf("answer is not JSON: %w", err)
+	}
+	if o.Key != id || o.State != "paid" || o.TotalCents < 1 {
+		return fmt.Errorf("order %q is %q over %d; want %q paid", o.Key, o.State, o.TotalCents, id)
+	}
+	return nil
+}
+
+// checkBody says whether an answer is what the request of an id asked for.
+func checkBody(r Request, id string, body []byte) error {
+	if r.Route == Checkout {
+		return checkOrder(id, body)
+	}
 	var a answer
 	if err := json.Unmarshal(body, &a); err != nil {
 		return fmt.Errorf("page is not JSON: %w", err)

@@ -6,6 +6,7 @@ import (
 )
 
 func TestCheckBody(t *testing.T) {
+	checkout := Request{Route: Checkout, Basket: []Line{{7, 1}}}
 	home, search, product := Request{Route: Home}, Request{Route: Search, Query: "oak lamp"}, Request{Route: Product, ProductID: 7}
 	tests := []struct {
 		name string
@@ -32,11 +33,16 @@ func TestCheckBody(t *testing.T) {
 		{"wrong product", product, `{"product":{"id":8,"name":"A","price_cents":5}}`, false},
 		{"no product", product, `{"product":null}`, false},
 		{"list for a product", product, `{"products":[{"id":7,"name":"A","price_cents":5}]}`, false},
+		{"order", checkout, `{"key":"k-1","state":"paid","total_cents":5}`, true},
+		{"another order", checkout, `{"key":"k-2","state":"paid","total_cents":5}`, false},
+		{"order not paid", checkout, `{"key":"k-1","state":"pending","total_cents":5}`, false},
+		{"order for nothing", checkout, `{"key":"k-1","state":"paid"}`, false},
+		{"page for an order", checkout, homePage(10), false},
 		{"problem", product, `{"error":"upstream_timeout"}`, false},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			if err := checkBody(tt.r, []byte(tt.body)); (err == nil) != tt.ok {
+			if err := checkBody(tt.r, "k-1", []byte(tt.body)); (err == nil) != tt.ok {
 				t.Errorf("got %v; want ok %v", err, tt.ok)
 			}
 		})
@@ -48,7 +54,7 @@ func FuzzCheckBody(f *testing.F) {
 	f.Add(`{"products":[{"id":7}],"product":{"id":7}`)
 	f.Fuzz(func(t *testing.T, body string) {
 		for _, r := range []Request{{Route: Home}, {Route: Search, Query: "oak lamp"}, {Route: Product, ProductID: 7}} {
-			if checkBody(r, []byte(body)) == nil && len(body) < 20 {
+			if checkBody(r, "k-1", []byte(body)) == nil && len(body) < 20 {
 				t.Errorf("%q passes as %s", body, r.Route)
 			}
 		}

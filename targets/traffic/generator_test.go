@@ -3,6 +3,7 @@ package traffic
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net"
@@ -60,6 +61,11 @@ func addUp(t *testing.T, lines string) (Second, Segment) {
 }
 
 func page(r *http.Request) string {
+	if r.Method == http.MethodPost {
+		var o order
+		_ = json.NewDecoder(r.Body).Decode(&o)
+		return fmt.Sprintf(`{"key":%q,"state":"paid","total_cents":%d}`, o.Key, 100*len(o.Lines))
+	}
 	id, query := strings.TrimPrefix(r.URL.Path, "/product/"), r.FormValue("q")
 	if id != r.URL.Path {
 		return fmt.Sprintf(`{"product":{"id":%s,"name":"A","price_cents":5}}`, id)
@@ -72,7 +78,12 @@ func page(r *http.Request) string {
 
 func edge(t *testing.T, h http.HandlerFunc) string {
 	t.Helper()
-	s := httptest.NewServer(h)
+	// Whoever has not read a request does not hear that its sender has gone.
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		r.Body = io.NopCloser(bytes.NewReader(body))
+		h(w, r)
+	}))
 	t.Cleanup(s.CloseClientConnections)
 	t.Cleanup(s.Close)
 	return s.Listener.Addr().String()

@@ -11,9 +11,10 @@ import (
 
 // Routes of the shop as users see them.
 const (
-	Home    = "home"
-	Search  = "search"
-	Product = "product"
+	Home     = "home"
+	Search   = "search"
+	Product  = "product"
+	Checkout = "checkout"
 )
 
 // weighted is one value and its share in percent.
@@ -25,7 +26,7 @@ type weighted struct {
 // Who the users are and what they do.
 var (
 	regions  = []weighted{{"us", 50}, {"eu", 30}, {"ap", 20}}
-	routes   = []weighted{{Home, 30}, {Search, 40}, {Product, 30}}
+	routes   = []weighted{{Home, 30}, {Search, 39}, {Product, 28}, {Checkout, 3}}
 	versions = []weighted{{"7.1", 60}, {"7.0", 30}, {"6.9", 10}}
 	tenants  = []weighted{{"aurora", 40}, {"fjord", 30}, {"greenleaf", 20}, {"harbour", 10}}
 )
@@ -43,9 +44,16 @@ type Request struct {
 	Route     string
 	Query     string // what is searched for, when Route is Search
 	ProductID int64  // the product asked for, when Route is Product
+	Basket    []Line // what is ordered, when Route is Checkout
 	Version   string // of the user's app
 	Tenant    string
 	Leaves    bool // the device closes its connection afterwards
+}
+
+// Line is one product of an order.
+type Line struct {
+	ProductID int64 `json:"product_id"`
+	Quantity  int   `json:"quantity"`
 }
 
 // Path is the path and query to ask for.
@@ -55,6 +63,8 @@ func (r Request) Path() string {
 		return "/search?q=" + url.QueryEscape(r.Query)
 	case Product:
 		return "/product/" + strconv.FormatInt(r.ProductID, 10)
+	case Checkout:
+		return "/checkout"
 	}
 	return "/"
 }
@@ -85,6 +95,12 @@ func (p *Plan) Next() Request {
 		r.Query = p.query()
 	case Product:
 		r.ProductID = 1 + p.random.Int64N(db.Products)
+	case Checkout:
+		// Ids that lie apart: no product comes twice.
+		first := p.random.Int64N(db.Products)
+		for i := range 1 + p.random.IntN(3) {
+			r.Basket = append(r.Basket, Line{1 + (first+int64(i)*7919)%db.Products, 1 + p.random.IntN(2)})
+		}
 	}
 	return r
 }

@@ -65,6 +65,7 @@ func TestPaths(t *testing.T) {
 		{Request{Route: Home}, "/"},
 		{Request{Route: Search, Query: "walnut lamp"}, "/search?q=walnut+lamp"},
 		{Request{Route: Product, ProductID: 42}, "/product/42"},
+		{Request{Route: Checkout}, "/checkout"},
 	}
 	for _, tt := range tests {
 		if got := tt.r.Path(); got != tt.want {

@@ -1,6 +1,7 @@
 package traffic
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -48,14 +49,19 @@ func (u *users) send(ctx context.Context, r Request) outcome {
 	ctx, cancel := context.WithTimeout(ctx, u.timeout)
 	defer cancel()
 	trace, again := once(cancel)
-	req, err := http.NewRequestWithContext(httptrace.WithClientTrace(ctx, trace), http.MethodGet, "http://"+u.edge+r.Path(), nil)
+	id := fmt.Sprintf("%s-%d", u.run, u.count.Add(1))
+	method, order := http.MethodGet, []byte(nil)
+	if r.Route == Checkout {
+		method, order = http.MethodPost, orderOf(id, r)
+	}
+	req, err := http.NewRequestWithContext(httptrace.WithClientTrace(ctx, trace), method, "http://"+u.edge+r.Path(), bytes.NewReader(order))
 	if err != nil {
 		return noConnection
 	}
 	req.Host = u.host
 	req.Close = r.Leaves
 	req.Header.Set("User-Agent", "ShopApp/"+r.Version)
-	req.Header.Set("X-Request-Id", fmt.Sprintf("%s-%d", u.run, u.count.Add(1)))
+	req.Header.Set("X-Request-Id", id)
 	req.Header.Set("X-Tenant", r.Tenant)
 	req.Header.Set("X-App-Version", r.Version)
 	resp, err := u.client.Do(req)
@@ -71,7 +77,7 @@ func (u *users) send(ctx context.Context, r Request) outcome {
 		return badBody
 	case err != nil:
 		return failure(err, again())
-	case checkBody(r, body) != nil:
+	case checkBody(r, id, body) != nil:
 		return badBody
 	}
 	return succeeded

@@ -41,8 +41,8 @@ func lately() []Past {
 		{Age: 3*day + 2*hour, Commit: Commit{Priya,
 			"web: release 5.8.0",
 			[]Edit{{"compose.yaml", "${REGISTRY}/web:5.7.2", "${REGISTRY}/web:5.8.0"}}}},
-		{Age: 4 * day, Adds: []string{"db/migrations/0003_category_foreign_key.sql"}, Commit: Commit{Jonas,
-			"db: 0003, products refer to their category\n\nValidated apart from adding it, so that writes go on.", nil}},
+		{Age: 4 * day, Adds: []string{"db/migrations/0004_category_foreign_key.sql"}, Commit: Commit{Jonas,
+			"db: 0004, products refer to their category\n\nValidated apart from adding it, so that writes go on.", nil}},
 		{Age: 4*day + 3*hour, Commit: Commit{Priya,
 			"web: notes for 5.8.0",
 			[]Edit{{"services/web/CHANGELOG.md", "# web\n\n## 5.7.2\n",
@@ -62,7 +62,7 @@ func lately() []Past {
 						"- Added: configuration key memo.max_entries\n" +
 						"- Fixed: limit is checked before the query runs\n\n" +
 						"## 2.13.1\n"},
-				{"config/catalog.yaml", "  max_entries: 32\n  ttl: 15s\n", "  max_entries: 32\n  ttl: 15s\n\n" +
+				{"config/catalog.yaml", "  ttl: 15s\n  timeout: 50ms        # of a lookup, connecting included\n  pool: 8\n", "  ttl: 15s\n  timeout: 50ms        # of a lookup, connecting included\n  pool: 8\n\n" +
 					"# From 2.14.0 on. 0: no limit.\nmemo:\n  max_entries: 0\n\n" +
 					"# From 2.15.0 on. 0: no limit.\nsuggest:\n  max_entries: 0\n"},
 			}}},

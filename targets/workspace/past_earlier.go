@@ -25,6 +25,8 @@ func earlier() []Past {
 					"   region, `region` and `REGION`),\n" +
 					"2. commit, `docker compose up -d`. The container is made anew in that zone.\n\n" +
 					"## Who owns what\n"}}}},
+		{Age: 20 * day, Adds: []string{"db/migrations/0003_orders.sql"}, Commit: Commit{Jonas,
+			"db: 0003, orders move here from the old shop's database", nil}},
 		{Age: 22 * day, Commit: Commit{Jonas,
 			"db: end transactions that idle for a minute",
 			[]Edit{{"db/postgresql.conf",

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"strconv"
 	"time"
@@ -53,17 +54,23 @@ func Build(ctx context.Context, on *service.Service, c *Config) (closing func(),
 		return nil, err
 	}
 	on.Metrics.MustRegister(service.PoolMetrics(pool)...)
-	return pool.Close, BuildOn(&Store{pool}, on, c)
+	done, err := BuildOn(&Store{pool}, on, c)
+	return func() {
+		if done != nil {
+			done()
+		}
+		pool.Close()
+	}, err
 }
 
 // BuildOn adds catalog's routes to a service that reads from given products.
-func BuildOn(store Products, on *service.Service, c *Config) (err error) {
-	s := &catalog{Service: on, config: *c, store: store, cache: newCache(c.Cache)}
+func BuildOn(store Products, on *service.Service, c *Config) (closing func(), err error) {
+	s := &catalog{Service: on, config: *c, store: store, cache: openCache(c.Cache)}
 	if s.features, err = service.Find(Releases, Name, on.ID.Release); err != nil {
-		return err
+		return nil, err
 	}
 	s.lookups = prometheus.NewCounterVec(prometheus.CounterOpts{
-		Name: "cache_lookups_total", Help: "Lookups of finished answers, by cache and result (hit or miss).",
+		Name: "cache_lookups_total", Help: "Lookups of finished answers, by cache and result (hit, miss or error).",
 	}, []string{"cache", "result"})
 	on.Metrics.MustRegister(s.lookups)
 	on.ReadyWhen(s.databaseAnswers)
@@ -77,7 +84,7 @@ func BuildOn(store Products, on *service.Service, c *Config) (err error) {
 		s.suggest = NewSuggest(c.Suggest.MaxEntries)
 		on.Handle("GET /v1/suggest", "suggest", s.getSuggest)
 	}
-	return nil
+	return s.cache.close, nil
 }
 
 func (c *catalog) databaseAnswers(ctx context.Context) error {
@@ -157,60 +164,72 @@ func (c *catalog) answer(w http.ResponseWriter, r *http.Request, cacheKey string
 	if c.memo != nil {
 		memoKey = MemoKey(r)
 		body, ok := c.memo.Get(memoKey)
-		c.looked("memo", ok)
 		if ok {
+			c.looked("memo", hit)
 			service.ReplyBody(w, http.StatusOK, body)
 			return
 		}
+		c.looked("memo", miss)
 	}
-	done, err := c.finish(r.Context(), cacheKey, load)
+	body, err := c.finish(r.Context(), cacheKey, load)
 	if err != nil {
 		c.failed(w, r, err)
 		return
 	}
+	if err := c.remember(memoKey, body); err != nil {
+		c.failed(w, r, err)
+		return
+	}
+	service.ReplyBody(w, http.StatusOK, body)
+}
+
+// remember keeps of an answer what the release keeps.
+func (c *catalog) remember(memoKey string, body []byte) error {
+	if c.memo == nil && c.suggest == nil {
+		return nil
+	}
+	var a api.Answer
+	if err := json.Unmarshal(body, &a); err != nil {
+		return fmt.Errorf("read our own answer: %w", err)
+	}
 	if c.memo != nil {
-		c.memo.Put(memoKey, done.answer, done.body)
+		c.memo.Put(memoKey, a, body)
 	}
 	if c.suggest != nil {
-		c.suggest.Learn(done.answer)
+		c.suggest.Learn(a)
 	}
-	service.ReplyBody(w, http.StatusOK, done.body)
+	return nil
 }
 
 // loader makes an answer from the database.
 type loader func(context.Context) (api.Answer, error)
 
-func (c *catalog) finish(ctx context.Context, cacheKey string, load loader) (finished, error) {
+// finish gives the body of an answer, from the cache where it is there.
+func (c *catalog) finish(ctx context.Context, cacheKey string, load loader) ([]byte, error) {
 	if cacheKey != "" {
-		done, ok := c.cache.get(cacheKey)
-		c.looked("short", ok)
-		if ok {
-			return done, nil
+		body, result := c.cache.get(ctx, cacheKey)
+		c.looked("redis", result)
+		if result == hit {
+			return body, nil
 		}
 	}
-	ctx, cancel := context.WithTimeout(ctx, c.config.Database.QueryTimeout)
+	loading, cancel := context.WithTimeout(ctx, c.config.Database.QueryTimeout)
 	defer cancel()
-	answer, err := load(ctx)
+	answer, err := load(loading)
 	if err != nil {
-		return finished{}, err
+		return nil, err
 	}
 	body, err := json.Marshal(answer)
-	if err != nil {
-		return finished{}, err
+	if err == nil && cacheKey != "" {
+		c.cache.put(ctx, cacheKey, body)
 	}
-	done := finished{answer: answer, body: body}
-	if cacheKey != "" {
-		c.cache.put(cacheKey, done)
-	}
-	return done, nil
+	return body, err
 }
 
-func (c *catalog) looked(cache string, hit bool) {
-	result := "miss"
-	if hit {
-		result = "hit"
+func (c *catalog) looked(cache, result string) {
+	if result != unasked {
+		c.lookups.WithLabelValues(cache, result).Inc()
 	}
-	c.lookups.WithLabelValues(cache, result).Inc()
 }
 
 func (c *catalog) failed(w http.ResponseWriter, r *http.Request, err error) {

@@ -3,38 +3,9 @@ package catalog
 import (
 	"fmt"
 	"testing"
-	"time"
 
 	"faultlab/targets/shop/api"
 )
-
-func TestCacheForgets(t *testing.T) {
-	now := time.Unix(0, 0)
-	c := newCache(CacheConfig{MaxEntries: 2, TTL: time.Second})
-	c.now = func() time.Time { return now }
-	c.put("a", finished{body: []byte("A")})
-	c.put("b", finished{})
-	if done, ok := c.get("a"); !ok || string(done.body) != "A" {
-		t.Error("a is not there")
-	}
-	c.put("c", finished{})
-	if _, ok := c.get("b"); ok {
-		t.Error("b is there, though it was used least recently")
-	}
-	now = now.Add(time.Second)
-	if _, ok := c.get("a"); ok {
-		t.Error("a is there after its time")
-	}
-	c.put("c", finished{body: []byte("new")})
-	if done, ok := c.get("c"); !ok || string(done.body) != "new" || c.order.Len() != 1 || len(c.entries) != 1 {
-		t.Errorf("c is %q, %v; %d entries", done.body, ok, c.order.Len())
-	}
-	off := newCache(CacheConfig{TTL: time.Second})
-	off.put("a", finished{})
-	if _, ok := off.get("a"); ok {
-		t.Error("a cache of no entries keeps one")
-	}
-}
 
 func TestMemoKeepsToItsBound(t *testing.T) {
 	m := NewMemo(3)

@@ -52,7 +52,7 @@ func TestCatalogOnPostgres(t *testing.T) {
 	server := dbtest.Start(t)
 	ctx := context.Background()
 	c := DefaultConfig()
-	c.Cache.MaxEntries = 0
+	c.Cache.Address = ""
 	c.Database.Host, c.Database.Port, c.Database.Password = "127.0.0.1", server.Port, dbtest.ShopPassword
 	on := service.New(service.Identity{Service: Name, Release: "2.13.1"}, service.DefaultLog(), io.Discard)
 	pool, err := service.OpenDatabase(ctx, c.Database, Name)
@@ -61,7 +61,7 @@ func TestCatalogOnPostgres(t *testing.T) {
 	}
 	t.Cleanup(pool.Close)
 	s := &Store{pool}
-	if err := BuildOn(s, on, &c); err != nil {
+	if _, err := BuildOn(s, on, &c); err != nil {
 		t.Fatal(err)
 	}
 	h := on.Handler()

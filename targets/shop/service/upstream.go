@@ -1,6 +1,7 @@
 package service
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -20,8 +21,12 @@ const maxUpstreamBody = 4 << 20
 type UpstreamError struct {
 	Status  int // of the last answer; 0 when there was none
 	Timeout bool
+	Answer  []byte // the body of that answer
 	err     error
 }
+
+// NoAnswer is the failure of a call that got no answer, or was not made.
+func NoAnswer(err error) *UpstreamError { return &UpstreamError{err: err} }
 
 func (e *UpstreamError) Error() string { return e.err.Error() }
 func (e *UpstreamError) Unwrap() error { return e.err }
@@ -91,15 +96,35 @@ func NewUpstream(name string, c UpstreamConfig, register prometheus.Registerer) 
 	return client
 }
 
-// Get asks for path (with query) on behalf of a request, whose id, tenant and version go
-// along. It gives the body of the answer, which is whole and JSON; errors are
-// *[UpstreamError].
+// Call is a request of one service to another.
+type Call struct {
+	Method string
+	Path   string      // with query
+	From   http.Header // of the request on whose behalf it is; its id, tenant, version and region go along
+	Header http.Header // what goes along besides
+	Body   any         // sent as JSON; nil: none
+}
+
+// Get asks for path (with query) on behalf of a request; see [Upstream.Call].
 func (c *Upstream) Get(r *http.Request, path string) ([]byte, error) {
+	return c.Call(r.Context(), Call{Method: http.MethodGet, Path: path, From: r.Header})
+}
+
+// Call gives the body of the answer, which is a 200, whole and JSON; errors are
+// *[UpstreamError].
+func (c *Upstream) Call(ctx context.Context, call Call) ([]byte, error) {
+	var body []byte
+	if call.Body != nil {
+		var err error
+		if body, err = json.Marshal(call.Body); err != nil {
+			return nil, NoAnswer(err)
+		}
+	}
 	c.budget.deposit()
 	for attempt := 0; ; attempt++ {
-		body, err := c.attempt(r, path)
-		if err == nil || !retryable(err) || attempt == c.config.Retries || r.Context().Err() != nil {
-			return body, err
+		answer, err := c.attempt(ctx, call, body)
+		if err == nil || !retryable(err) || attempt == c.config.Retries || ctx.Err() != nil {
+			return answer, err
 		}
 		if !c.budget.withdraw() {
 			return nil, err
@@ -108,42 +133,48 @@ func (c *Upstream) Get(r *http.Request, path string) ([]byte, error) {
 	}
 }
 
-func (c *Upstream) attempt(r *http.Request, path string) ([]byte, error) {
+func (c *Upstream) attempt(ctx context.Context, call Call, body []byte) ([]byte, error) {
 	began := time.Now()
-	ctx, cancel := context.WithTimeout(r.Context(), c.config.Timeout)
+	ctx, cancel := context.WithTimeout(ctx, c.config.Timeout)
 	defer cancel()
-	body, err := c.fetch(ctx, r.Header, path)
-	if err == nil && !json.Valid(body) {
+	answer, err := c.fetch(ctx, call, body)
+	if err == nil && !json.Valid(answer) {
 		err = &UpstreamError{Status: http.StatusOK, err: fmt.Errorf("the answer of %s is not JSON", c.name)}
 	}
 	c.duration.Observe(time.Since(began).Seconds())
 	c.requests.WithLabelValues(upstreamResult(err)).Inc()
-	return body, err
+	return answer, err
 }
 
-func (c *Upstream) fetch(ctx context.Context, from http.Header, path string) ([]byte, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, c.config.URL+path, nil)
+func (c *Upstream) fetch(ctx context.Context, call Call, body []byte) ([]byte, error) {
+	req, err := http.NewRequestWithContext(ctx, call.Method, c.config.URL+call.Path, bytes.NewReader(body))
 	if err != nil {
-		return nil, &UpstreamError{err: err}
+		return nil, NoAnswer(err)
 	}
-	for _, name := range []string{"X-Request-Id", "X-Tenant", "X-App-Version"} {
-		if v := from.Get(name); v != "" {
+	for name, values := range call.Header {
+		req.Header[name] = values
+	}
+	for _, name := range []string{"X-Request-Id", "X-Tenant", "X-App-Version", "X-Region"} {
+		if v := call.From.Get(name); v != "" {
 			req.Header.Set(name, v)
 		}
+	}
+	if body != nil {
+		req.Header.Set("Content-Type", "application/json")
 	}
 	resp, err := c.http.Do(req)
 	if err != nil {
 		return nil, &UpstreamError{Timeout: isTimeout(err), err: err}
 	}
 	defer resp.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(resp.Body, maxUpstreamBody))
+	answer, err := io.ReadAll(io.LimitReader(resp.Body, maxUpstreamBody))
 	if err != nil {
 		return nil, &UpstreamError{Timeout: isTimeout(err), err: fmt.Errorf("read answer: %w", err)}
 	}
 	if resp.StatusCode != http.StatusOK {
-		return nil, &UpstreamError{Status: resp.StatusCode, err: fmt.Errorf("%s answered %d", c.name, resp.StatusCode)}
+		return nil, &UpstreamError{Status: resp.StatusCode, Answer: answer, err: fmt.Errorf("%s answered %d", c.name, resp.StatusCode)}
 	}
-	return body, nil
+	return answer, nil
 }
 
 func isTimeout(err error) bool {

@@ -90,13 +90,19 @@ func Service(name, release string) *service.Service {
 	return service.New(service.Identity{Service: name, Release: release, Region: "us", Zone: "us-a"}, service.DefaultLog(), io.Discard)
 }
 
-// Catalog gives a catalog that reads from a store.
+// Catalog gives a catalog that reads from a store, without a cache unless c names
+// another than the default one.
 func Catalog(t testing.TB, release string, c catalog.Config, store catalog.Products) http.Handler {
 	t.Helper()
+	if c.Cache.Address == catalog.DefaultCache().Address {
+		c.Cache.Address = ""
+	}
 	s := Service(catalog.Name, release)
-	if err := catalog.BuildOn(store, s, &c); err != nil {
+	closing, err := catalog.BuildOn(store, s, &c)
+	if err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(closing)
 	return s.Handler()
 }
 

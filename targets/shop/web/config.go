@@ -2,6 +2,7 @@ package web
 
 import (
 	"errors"
+	"time"
 
 	"faultlab/targets/shop/service"
 )
@@ -9,7 +10,8 @@ import (
 // Config is the configuration file of web.
 type Config struct {
 	service.Base `yaml:",inline"`
-	Catalog      service.UpstreamConfig `yaml:"catalog"` // default http://catalog.shop.internal:8081
+	Catalog      service.UpstreamConfig `yaml:"catalog"`  // url default http://catalog.shop.internal:8081
+	Checkout     service.UpstreamConfig `yaml:"checkout"` // url default http://checkout.shop.internal:8082, timeout 2s
 	Home         HomeConfig             `yaml:"home"`
 	Search       SearchConfig           `yaml:"search"`
 	Recorder     service.BoundConfig    `yaml:"recorder"`
@@ -27,11 +29,14 @@ type SearchConfig struct {
 
 // DefaultConfig is what an empty configuration file means.
 func DefaultConfig() Config {
+	checkout := service.DefaultUpstream("http://checkout.shop.internal:8082")
+	checkout.Timeout = 2 * time.Second
 	return Config{
-		Base:    service.DefaultBase(),
-		Catalog: service.DefaultUpstream("http://catalog.shop.internal:8081"),
-		Home:    HomeConfig{Featured: 10},
-		Search:  SearchConfig{Limit: 24},
+		Base:     service.DefaultBase(),
+		Catalog:  service.DefaultUpstream("http://catalog.shop.internal:8081"),
+		Checkout: checkout,
+		Home:     HomeConfig{Featured: 10},
+		Search:   SearchConfig{Limit: 24},
 	}
 }
 
@@ -40,6 +45,7 @@ func (c Config) Validate() error {
 	return errors.Join(
 		c.Log.Validate(),
 		c.Catalog.Validate("catalog"),
+		c.Checkout.Validate("checkout"),
 		service.Between("home.featured", c.Home.Featured, 1, 40),
 		service.Between("search.limit", c.Search.Limit, 1, 100),
 		c.Recorder.Validate("recorder"),

@@ -20,18 +20,24 @@ type site struct {
 	config   Config
 	features features
 	catalog  *service.Upstream
+	checkout *service.Upstream
 	recorder *Recorder // nil where the release has none
 }
 
 // Build adds web's routes to a service.
 func Build(_ context.Context, on *service.Service, c *Config) (closing func(), err error) {
-	s := &site{Service: on, config: *c, catalog: service.NewUpstream("catalog", c.Catalog, on.Metrics)}
+	s := &site{
+		Service: on, config: *c,
+		catalog:  service.NewUpstream("catalog", c.Catalog, on.Metrics),
+		checkout: service.NewUpstream("checkout", c.Checkout, on.Metrics),
+	}
 	if s.features, err = service.Find(Releases, Name, on.ID.Release); err != nil {
 		return nil, err
 	}
 	on.Handle("GET /{$}", "home", s.getHome)
 	on.Handle("GET /search", "search", s.getSearch)
 	on.Handle("GET /product/{id}", "product", s.getProduct)
+	on.Handle("POST /checkout", "checkout", s.postCheckout)
 	if s.features.recorder {
 		s.recorder = NewRecorder(c.Recorder.MaxEntries)
 		on.HandleQuietly("GET /debug/replay/{id}", s.recorder.Replay)
@@ -66,13 +72,13 @@ func (s *site) getProduct(w http.ResponseWriter, r *http.Request) {
 func (s *site) page(w http.ResponseWriter, r *http.Request, path string) {
 	upstream, err := s.catalog.Get(r, path)
 	if err != nil {
-		s.failed(w, r, err)
+		s.failed(w, r, "catalog", err)
 		return
 	}
 	body := upstream
 	if !s.features.related {
 		if body, err = withoutRelated(upstream); err != nil {
-			s.failed(w, r, err)
+			s.failed(w, r, "catalog", err)
 			return
 		}
 	}
@@ -91,7 +97,8 @@ func withoutRelated(upstream []byte) ([]byte, error) {
 	return json.Marshal(a)
 }
 
-func (s *site) failed(w http.ResponseWriter, r *http.Request, err error) {
+// failed answers for a call of another service that failed.
+func (s *site) failed(w http.ResponseWriter, r *http.Request, upstream string, err error) {
 	var up *service.UpstreamError
 	if errors.As(err, &up) && up.Status >= 400 && up.Status < 500 {
 		service.Fail(w, r, up.Status, "not_found", "the catalog has no such product")
@@ -101,10 +108,10 @@ func (s *site) failed(w http.ResponseWriter, r *http.Request, err error) {
 		service.Fail(w, r, 499, "caller_gone", "the caller gave up")
 		return
 	}
-	s.Log.Error("catalog call failed", "err", err.Error(), "request_id", service.RequestID(r))
+	s.Log.Error(upstream+" call failed", "err", err.Error(), "request_id", service.RequestID(r))
 	if up != nil && (up.Timeout || up.Status == http.StatusGatewayTimeout) {
-		service.Fail(w, r, http.StatusGatewayTimeout, "upstream_timeout", "the catalog did not answer in time")
+		service.Fail(w, r, http.StatusGatewayTimeout, "upstream_timeout", upstream+" did not answer in time")
 		return
 	}
-	service.Fail(w, r, http.StatusBadGateway, "upstream_failed", "the catalog could not be used")
+	service.Fail(w, r, http.StatusBadGateway, "upstream_failed", upstream+" could not be used")
 }

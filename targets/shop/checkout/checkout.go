@@ -1,0 +1,220 @@
+// Package checkout takes orders and has the partner charge for them.
+package checkout
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"faultlab/targets/shop/api"
+	"faultlab/targets/shop/service"
+)
+
+// checkout is one checkout.
+type checkout struct {
+	*service.Service
+	config   Config
+	store    *store
+	partner  *partner
+	workers  chan struct{} // one entry for each order that is worked on
+	orders   *prometheus.CounterVec
+	overflow prometheus.Counter
+}
+
+// Build adds checkout's routes to a service and begins to settle orders.
+func Build(ctx context.Context, on *service.Service, c *Config) (closing func(), err error) {
+	if _, err := service.Find(Releases, Name, on.ID.Release); err != nil {
+		return nil, err
+	}
+	pool, err := service.OpenDatabase(ctx, c.Database, Name)
+	if err != nil {
+		return nil, err
+	}
+	s := &checkout{
+		Service: on, config: *c, store: &store{pool}, partner: newPartner(c.Payments, on.Metrics),
+		workers: make(chan struct{}, c.Workers.Max),
+		orders: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "orders_total", Help: "Orders that reached a state, and those left pending, by state.",
+		}, []string{"state"}),
+		overflow: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "workers_refused_total", Help: "Orders refused because no worker was free in time.",
+		}),
+	}
+	on.Metrics.MustRegister(append(service.PoolMetrics(pool), s.orders, s.overflow,
+		gauge("workers_busy", "Orders that are worked on now.", func() float64 { return float64(len(s.workers)) }),
+		gauge("workers_max", "Orders that may be worked on at the same time.", func() float64 { return float64(cap(s.workers)) }),
+	)...)
+	on.ReadyWhen(s.databaseAnswers)
+	on.Handle("POST /v1/orders", "order", s.postOrder)
+	settling, stop := context.WithCancel(ctx)
+	var wg sync.WaitGroup
+	wg.Go(func() { s.settle(settling) })
+	return func() {
+		stop()
+		wg.Wait()
+		pool.Close()
+	}, nil
+}
+
+func gauge(name, help string, value func() float64) prometheus.Collector {
+	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, value)
+}
+
+func (s *checkout) databaseAnswers(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, s.config.Database.QueryTimeout)
+	defer cancel()
+	if err := s.store.pool.Ping(ctx); err != nil {
+		return errors.New("database does not answer")
+	}
+	return nil
+}
+
+func (s *checkout) postOrder(w http.ResponseWriter, r *http.Request) {
+	var req api.OrderRequest
+	d := json.NewDecoder(http.MaxBytesReader(w, r.Body, 64<<10))
+	if err := d.Decode(&req); err != nil || !sensible(req) {
+		service.Fail(w, r, http.StatusBadRequest, "bad_order", "an order has a key of 8 to 100 characters and 1 to 50 lines, each product once with a quantity of 1 to 99")
+		return
+	}
+	if !s.enter(r.Context()) {
+		s.overflow.Inc()
+		service.Fail(w, r, http.StatusServiceUnavailable, "busy", "no worker was free in time")
+		return
+	}
+	defer func() { <-s.workers }()
+	o, err := s.take(r, req)
+	if err != nil {
+		s.failed(w, r, err)
+		return
+	}
+	status := http.StatusOK
+	if o.State != api.Paid {
+		status = http.StatusPaymentRequired
+	}
+	service.Reply(w, status, o)
+}
+
+func sensible(r api.OrderRequest) bool {
+	seen := map[int64]bool{}
+	for _, l := range r.Lines {
+		if l.Quantity < 1 || l.Quantity > 99 || seen[l.ProductID] {
+			return false
+		}
+		seen[l.ProductID] = true
+	}
+	return len(r.Key) >= 8 && len(r.Key) <= 100 && len(r.Lines) > 0 && len(r.Lines) <= 50
+}
+
+// enter waits for a free worker.
+func (s *checkout) enter(ctx context.Context) bool {
+	wait := time.NewTimer(s.config.Workers.Wait)
+	defer wait.Stop()
+	select {
+	case s.workers <- struct{}{}:
+		return true
+	default:
+	}
+	select {
+	case s.workers <- struct{}{}:
+		return true
+	case <-wait.C:
+	case <-ctx.Done():
+	}
+	return false
+}
+
+// take writes an order down before anybody is charged, charges, and writes down what
+// became of it. When that is not known, the order stays pending and is settled later.
+func (s *checkout) take(r *http.Request, req api.OrderRequest) (api.Order, error) {
+	ctx, cancel := context.WithTimeout(r.Context(), s.config.Database.QueryTimeout)
+	defer cancel()
+	o, err := s.store.take(ctx, req, r.Header.Get("X-Tenant"), r.Header.Get("X-Region"))
+	if err != nil || o.State != api.Pending {
+		return o, err
+	}
+	charge, err := s.partner.charge(r, api.ChargeRequest{Key: o.Key, AmountCents: o.TotalCents})
+	if err != nil {
+		s.orders.WithLabelValues(string(api.Pending)).Inc()
+		return o, err
+	}
+	// The customer may be gone; the charge is not.
+	ctx, cancel = context.WithTimeout(context.WithoutCancel(r.Context()), s.config.Database.QueryTimeout)
+	defer cancel()
+	return s.conclude(ctx, o, charge)
+}
+
+// conclude writes down what the partner said.
+func (s *checkout) conclude(ctx context.Context, o api.Order, c api.Charge) (api.Order, error) {
+	o.State = map[api.ChargeState]api.OrderState{api.Approved: api.Paid, api.Refused: api.Declined, api.Voided: api.Cancelled}[c.State]
+	if err := s.store.settle(ctx, o.Key, o.State, c.ID); err != nil {
+		return o, err
+	}
+	s.orders.WithLabelValues(string(o.State)).Inc()
+	return o, nil
+}
+
+// settle asks the partner about orders that are pending for long: those that never came
+// are withdrawn there first, so that they cannot be charged later.
+func (s *checkout) settle(ctx context.Context) {
+	tick := time.NewTicker(s.config.Settle.Every)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		if err := s.settleSome(ctx); err != nil && ctx.Err() == nil {
+			s.Log.Warn("orders could not be settled", "err", err.Error())
+		}
+	}
+}
+
+func (s *checkout) settleSome(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	keys, err := s.store.pending(ctx, s.config.Settle.After, 20)
+	if err != nil {
+		return err
+	}
+	for _, key := range keys {
+		c, err := s.partner.void(ctx, key)
+		if err != nil {
+			return err
+		}
+		o, err := s.conclude(ctx, api.Order{Key: key}, c)
+		if err != nil {
+			return err
+		}
+		s.Log.Info("order settled", "key", key, "state", string(o.State))
+	}
+	return nil
+}
+
+func (s *checkout) failed(w http.ResponseWriter, r *http.Request, err error) {
+	var up *service.UpstreamError
+	switch {
+	case errors.Is(err, errNoProduct):
+		service.Fail(w, r, http.StatusNotFound, "no_product", errNoProduct.Error())
+	case errors.As(err, &up):
+		s.Log.Error("payment failed", "err", err.Error(), "request_id", service.RequestID(r))
+		if up.Timeout {
+			service.Fail(w, r, http.StatusGatewayTimeout, "payment_timeout", "the payment partner did not answer in time")
+			return
+		}
+		service.Fail(w, r, http.StatusBadGateway, "payment_failed", "the payment partner could not be used")
+	case r.Context().Err() != nil:
+		service.Fail(w, r, 499, "caller_gone", "the caller gave up")
+	case errors.Is(err, context.DeadlineExceeded):
+		s.Log.Error("database", "err", err.Error(), "request_id", service.RequestID(r))
+		service.Fail(w, r, http.StatusGatewayTimeout, "database_timeout", "the database did not answer in time")
+	default:
+		s.Log.Error("database", "err", err.Error(), "request_id", service.RequestID(r))
+		service.Fail(w, r, http.StatusServiceUnavailable, "database_unavailable", "the database cannot be used")
+	}
+}

@@ -1,0 +1,85 @@
+package checkout
+
+import (
+	"errors"
+	"time"
+
+	"faultlab/targets/shop/service"
+)
+
+// Name of the service.
+const Name = "checkout"
+
+// Releases are all releases, oldest first.
+var Releases = []service.Release[struct{}]{
+	{
+		Version: "3.4.0",
+		Changes: []string{
+			"Added: orders whose payment is not known are settled with the partner",
+			"Added: configuration keys workers.max and workers.wait",
+		},
+	},
+}
+
+// Config is the configuration file of checkout.
+type Config struct {
+	service.Base `yaml:",inline"`
+	Database     service.DatabaseConfig `yaml:"database"`
+	Payments     PaymentsConfig         `yaml:"payments"`
+	Workers      WorkersConfig          `yaml:"workers"`
+	Settle       SettleConfig           `yaml:"settle"`
+}
+
+// PaymentsConfig says how the partner is called.
+type PaymentsConfig struct {
+	service.UpstreamConfig `yaml:",inline"` // url default http://primary.payments.example:8080
+	APIKey                 string           `yaml:"api_key"` // default empty
+	Breaker                BreakerConfig    `yaml:"breaker"`
+}
+
+// BreakerConfig says when calls are given up before they are made.
+type BreakerConfig struct {
+	Failures int           `yaml:"failures"` // in a row that open it; 0 = no breaker, up to 1000; default 5
+	OpenFor  time.Duration `yaml:"open_for"` // until one call is let through again; 100ms to 10m, default 5s
+}
+
+// WorkersConfig bounds the orders that are worked on at the same time.
+type WorkersConfig struct {
+	Max  int           `yaml:"max"`  // 1 to 10,000; default 16
+	Wait time.Duration `yaml:"wait"` // for a free one; 0 to 1m, default 500ms
+}
+
+// SettleConfig is about orders whose payment is not known.
+type SettleConfig struct {
+	Every time.Duration `yaml:"every"` // how often they are looked for; 100ms to 1h, default 2s
+	After time.Duration `yaml:"after"` // how old they must be; 0 to 1h, default 10s
+}
+
+// DefaultConfig is what an empty configuration file means.
+func DefaultConfig() Config {
+	return Config{
+		Base:     service.DefaultBase(),
+		Database: service.DefaultDatabase(),
+		Payments: PaymentsConfig{
+			UpstreamConfig: service.DefaultUpstream("http://primary.payments.example:8080"),
+			Breaker:        BreakerConfig{Failures: 5, OpenFor: 5 * time.Second},
+		},
+		Workers: WorkersConfig{Max: 16, Wait: 500 * time.Millisecond},
+		Settle:  SettleConfig{Every: 2 * time.Second, After: 10 * time.Second},
+	}
+}
+
+// Validate checks every value against its range.
+func (c Config) Validate() error {
+	return errors.Join(
+		c.Log.Validate(),
+		c.Database.Validate(),
+		c.Payments.Validate("payments"),
+		service.Between("payments.breaker.failures", c.Payments.Breaker.Failures, 0, 1000),
+		service.Between("payments.breaker.open_for", c.Payments.Breaker.OpenFor, 100*time.Millisecond, 10*time.Minute),
+		service.Between("workers.max", c.Workers.Max, 1, 10_000),
+		service.Between("workers.wait", c.Workers.Wait, 0, time.Minute),
+		service.Between("settle.every", c.Settle.Every, 100*time.Millisecond, time.Hour),
+		service.Between("settle.after", c.Settle.After, 0, time.Hour),
+	)
+}

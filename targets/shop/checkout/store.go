@@ -1,0 +1,101 @@
+package checkout
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"faultlab/targets/shop/api"
+)
+
+// errNoProduct says that an order names a product that is not sold.
+var errNoProduct = errors.New("an order names a product that is not sold")
+
+// store keeps orders in PostgreSQL.
+type store struct {
+	pool *pgxpool.Pool
+}
+
+// The key is unique, so two attempts at the same order cannot both be taken.
+const takeSQL = `INSERT INTO orders (key, tenant, region, state, total_cents) VALUES ($1, $2, $3, 'pending', 0)
+ON CONFLICT (key) DO NOTHING RETURNING id`
+
+const linesSQL = `INSERT INTO order_lines (order_id, product_id, quantity, price_cents)
+SELECT $1, p.id, l.quantity, p.price_cents
+FROM unnest($2::bigint[], $3::integer[]) AS l (product_id, quantity) JOIN products p ON p.id = l.product_id`
+
+const totalSQL = `UPDATE orders SET total_cents = (SELECT sum(quantity * price_cents) FROM order_lines WHERE order_id = $1)
+WHERE id = $1`
+
+const findSQL = `SELECT key, state, total_cents, created_at FROM orders WHERE key = $1`
+
+// What is final stays.
+const settleSQL = `UPDATE orders SET state = $2, charge_id = $3, changed_at = now() WHERE key = $1 AND state = 'pending'`
+
+const pendingSQL = `SELECT key FROM orders WHERE state = 'pending' AND created_at < now() - $1::interval ORDER BY created_at LIMIT $2`
+
+// take writes an order down, or gives the one that is there with the key.
+func (s *store) take(ctx context.Context, r api.OrderRequest, tenant, region string) (api.Order, error) {
+	var ids []int64
+	var quantities []int32
+	for _, l := range r.Lines {
+		ids, quantities = append(ids, l.ProductID), append(quantities, int32(l.Quantity))
+	}
+	err := pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
+		var id int64
+		err := tx.QueryRow(ctx, takeSQL, r.Key, tenant, region).Scan(&id)
+		if errors.Is(err, pgx.ErrNoRows) {
+			return nil // it is there
+		}
+		if err != nil {
+			return err
+		}
+		tag, err := tx.Exec(ctx, linesSQL, id, ids, quantities)
+		if err != nil {
+			return err
+		}
+		if tag.RowsAffected() != int64(len(r.Lines)) {
+			return errNoProduct
+		}
+		_, err = tx.Exec(ctx, totalSQL, id)
+		return err
+	})
+	if err != nil {
+		return api.Order{}, fmt.Errorf("take order: %w", err)
+	}
+	return s.find(ctx, r.Key)
+}
+
+func (s *store) find(ctx context.Context, key string) (api.Order, error) {
+	var o api.Order
+	err := s.pool.QueryRow(ctx, findSQL, key).Scan(&o.Key, &o.State, &o.TotalCents, &o.CreatedAt)
+	if err != nil {
+		return o, fmt.Errorf("find order: %w", err)
+	}
+	return o, nil
+}
+
+// settle gives a pending order its final state.
+func (s *store) settle(ctx context.Context, key string, state api.OrderState, chargeID string) error {
+	if _, err := s.pool.Exec(ctx, settleSQL, key, state, chargeID); err != nil {
+		return fmt.Errorf("settle order: %w", err)
+	}
+	return nil
+}
+
+// pending gives keys of orders that have waited for long, the oldest first.
+func (s *store) pending(ctx context.Context, after time.Duration, limit int) ([]string, error) {
+	rows, err := s.pool.Query(ctx, pendingSQL, after, limit)
+	if err != nil {
+		return nil, fmt.Errorf("find pending orders: %w", err)
+	}
+	keys, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		return nil, fmt.Errorf("find pending orders: %w", err)
+	}
+	return keys, nil
+}
