@@ -3,7 +3,7 @@ package faults
 import (
 	"errors"
 	"fmt"
-	"slices"
+	"net/netip"
 	"strconv"
 	"strings"
 	"time"
@@ -17,16 +17,28 @@ const (
 	maxRate  = 1 << 40     // bytes per second
 )
 
-// Calls chooses the calls that a fault of a proxy concerns: TCP connections to a port
-// of the target, from outside and over its loopback. Connections that exist when the
-// fault is put in place are left alone; HTTP/1 requests on later ones are taken one by
-// one, other protocols connection by connection. While such a fault is in place, the
-// server sees the target's own address in place of the caller's.
+// Calls chooses the calls that a fault of a proxy concerns: TCP connections to a port,
+// made to the target (from outside and over its loopback) or, with the side calling, by
+// it. HTTP/1 requests are taken one by one, other protocols connection by connection.
+//
+// The server sees the caller's address, with a port that is not the caller's own. A
+// caller is connected before the server is: where nobody listens any more, it meets a
+// reset instead of a refusal.
 type Calls struct {
-	// Port is the port of the target that is called; 1 to 65535.
+	// Port is the port that is called; 1 to 65535.
 	Port int `json:"port"`
 	// Percent of the calls are concerned; above 0, up to 100.
 	Percent float64 `json:"percent"`
+	// Side says where the fault stands: called (default) in front of a port of the
+	// target, for all who call it; calling in front of what the target calls, so that
+	// it alone suffers. What is called need not be a container.
+	Side Side `json:"side,omitempty"`
+	// Peer is who is at the other end: the callers, or with the side calling who is
+	// called; default all. Calls of others pass by the proxy.
+	Peer Hosts `json:"peer,omitzero"`
+	// Established says what becomes of connections that are older than the fault, and,
+	// when it is taken away, of those that lead through its proxy: end (default) or leave.
+	Established Established `json:"established,omitempty"`
 	// Seed fixes which calls: the same seed takes the same ones by their order. 0
 	// leaves the choice to the agent, which records it.
 	Seed uint64 `json:"seed,omitempty"`
@@ -35,6 +47,46 @@ type Calls struct {
 	// the fault concerns; on ports 5432 and 6379 what PostgreSQL and Redis answer.
 	Probe string `json:"probe,omitempty"`
 }
+
+// Side is the end of a call that a fault stands at.
+type Side string
+
+// The sides. The empty one means Called.
+const (
+	Called  Side = "called"
+	Calling Side = "calling"
+)
+
+// Established says what becomes of connections that a fault has not seen begin.
+type Established string
+
+// What becomes of them. Empty means End.
+const (
+	// End ends them so that their callers meet the fault, or are free of it: those
+	// without a call at once, the others when it is answered, all after two seconds. A
+	// pool replaces what was idle without an error of its own.
+	End Established = "end"
+	// Leave leaves them as they are: a caller with a pool may never meet the fault, and
+	// one whose connection leads through the proxy keeps it, without the fault.
+	Leave Established = "leave"
+)
+
+// Hosts chooses peers by address and by name; the zero value is all.
+type Hosts struct {
+	// Addresses are IPv4 or IPv6 addresses or CIDR prefixes. With Names at most 64.
+	Addresses []string `json:"addresses,omitempty"`
+	// Names are host names as the target resolves them: all their addresses, followed
+	// when they change.
+	Names []string `json:"names,omitempty"`
+}
+
+// IsZero reports whether everybody is meant.
+func (h Hosts) IsZero() bool { return len(h.Addresses) == 0 && len(h.Names) == 0 }
+
+// Prefixes gives the addresses in masked form, like [Peer.Prefixes].
+func (h Hosts) Prefixes() ([]netip.Prefix, error) { return h.peer().Prefixes() }
+
+func (h Hosts) peer() Peer { return Peer{Addresses: h.Addresses, Names: h.Names} }
 
 // Text gives the bytes of a probe that is not a path.
 func (c Calls) Text() (string, error) {
@@ -53,6 +105,19 @@ func (c Calls) validate() error {
 	if c.Port < 1 || c.Port > 65535 {
 		return fmt.Errorf("port is %d; want 1 to 65535", c.Port)
 	}
+	switch c.Side {
+	case "", Called, Calling:
+	default:
+		return fmt.Errorf("side is %.40q; want called or calling", string(c.Side))
+	}
+	switch c.Established {
+	case "", End, Leave:
+	default:
+		return fmt.Errorf("established is %.40q; want end or leave", string(c.Established))
+	}
+	if err := c.Peer.peer().validate(); err != nil {
+		return err
+	}
 	// Written so that NaN is refused as well.
 	if !(c.Percent > 0 && c.Percent <= 100) {
 		return fmt.Errorf("percent is %v; want above 0, up to 100", c.Percent)
@@ -62,63 +127,6 @@ func (c Calls) validate() error {
 	}
 	if _, err := c.Text(); err != nil {
 		return fmt.Errorf("probe is %.40q; want a path, or a text with escapes such as \\r\\n", c.Probe)
-	}
-	return nil
-}
-
-// Requests chooses HTTP requests; the zero value is all of them, and calls of other
-// protocols as well. What is sent over TLS cannot be looked into, and matches no choice.
-type Requests struct {
-	// Methods are those concerned, such as GET; none means any. At most 16.
-	Methods []string `json:"methods,omitempty"`
-	// Path is a pattern for the path without the query: * stands for any text, also
-	// with slashes; empty means any.
-	Path string `json:"path,omitempty"`
-}
-
-// IsZero reports whether every call is meant.
-func (r Requests) IsZero() bool { return len(r.Methods) == 0 && r.Path == "" }
-
-// Match reports whether a request is meant.
-func (r Requests) Match(method, path string) bool {
-	if len(r.Methods) > 0 && !slices.Contains(r.Methods, method) {
-		return false
-	}
-	return r.Path == "" || glob(r.Path, path)
-}
-
-// glob matches a text against a pattern in which * is any text.
-func glob(pattern, s string) bool {
-	parts := strings.Split(pattern, "*")
-	if !strings.HasPrefix(s, parts[0]) {
-		return false
-	}
-	s = s[len(parts[0]):]
-	if len(parts) == 1 {
-		return s == ""
-	}
-	last := parts[len(parts)-1]
-	for _, p := range parts[1 : len(parts)-1] {
-		i := strings.Index(s, p)
-		if i < 0 {
-			return false
-		}
-		s = s[i+len(p):]
-	}
-	return strings.HasSuffix(s, last)
-}
-
-func (r Requests) validate() error {
-	if len(r.Methods) > 16 {
-		return fmt.Errorf("methods are %d; want at most 16", len(r.Methods))
-	}
-	for _, m := range r.Methods {
-		if m == "" || len(m) > 32 || strings.ContainsFunc(m, func(c rune) bool { return c < 'A' || c > 'Z' }) {
-			return fmt.Errorf("method is %.40q; want capital letters such as GET", m)
-		}
-	}
-	if r.Path != "" && (r.Path[0] != '/' && r.Path[0] != '*' || len(r.Path) > maxText || strings.ContainsAny(r.Path, " ?\r\n\x00")) {
-		return fmt.Errorf("path is %.40q; want a pattern such as /cart/*, without blanks and ?, up to %d bytes", r.Path, maxText)
 	}
 	return nil
 }

@@ -8,7 +8,8 @@ import (
 )
 
 var (
-	someCalls    = Calls{Port: 80, Percent: 5, Seed: 1, Probe: "/health"}
+	someCalls = Calls{Port: 80, Percent: 5, Seed: 1, Probe: "/health",
+		Side: Calling, Peer: Hosts{[]string{"10.0.0.1"}, []string{"pay.shop"}}, Established: Leave}
 	someRequests = Requests{Methods: []string{"GET"}, Path: "/a/*"}
 )
 
@@ -33,6 +34,10 @@ func TestCallsOutOfRange(t *testing.T) {
 		"percent is 101":                    DependencyRefuse{Calls{Port: 80, Percent: 101}},
 		`probe is "/a b"`:                   DependencyRefuse{Calls{Port: 80, Percent: 1, Probe: "/a b"}},
 		`probe is "\\q"`:                    DependencyRefuse{Calls{Port: 80, Percent: 1, Probe: `\q`}},
+		`side is "out"; want called`:        DependencyRefuse{Calls{Port: 80, Percent: 1, Side: "out"}},
+		`established is "x"; want end`:      DependencyRefuse{Calls{Port: 80, Percent: 1, Established: "x"}},
+		"want none of loopback":             DependencyRefuse{Calls{Port: 80, Percent: 1, Peer: Hosts{Addresses: []string{"127.0.0.1"}}}},
+		`peer name is "a b"`:                DependencyRefuse{Calls{Port: 80, Percent: 1, Peer: Hosts{Names: []string{"a b"}}}},
 		"status is 200; want 400":           HTTPError{Calls: c, Status: 200},
 		"body has 4097 bytes":               HTTPError{Calls: c, Status: 500, Body: strings.Repeat("x", 4097)},
 		`method is "get"`:                   HTTPError{Calls: c, Requests: Requests{Methods: []string{"get"}}, Status: 500},

@@ -7,7 +7,7 @@ import (
 )
 
 // fullDisk has faults with every parameter set, for the table's test.
-var fullDisk = []Fault{DiskFill{"/data", 90}, DiskReadonly{"/data"}}
+var fullDisk = []Fault{DiskFill{"/data", 90}, DiskReadonly{"/data"}, DiskSlow{"/data", 1 << 20, 1 << 20, 10, 10}}
 
 func TestDiskRanges(t *testing.T) {
 	for _, tt := range []struct {
@@ -21,6 +21,12 @@ func TestDiskRanges(t *testing.T) {
 		{DiskFill{"/a/../b", 1}, "clean absolute path"},
 		{DiskFill{"/", 1}, ""},
 		{DiskReadonly{"data"}, "clean absolute path"},
+		{DiskSlow{Path: "/data"}, "no limit is given"},
+		{DiskSlow{Path: "data", ReadsPerSecond: 1}, "clean absolute path"},
+		{DiskSlow{Path: "/data", WriteBytesPerSecond: 1000}, "want 65536 to 134217728, or 0"},
+		{DiskSlow{Path: "/data", ReadBytesPerSecond: 1 << 40}, "want 65536 to 134217728, or 0"},
+		{DiskSlow{Path: "/data", ReadsPerSecond: -1}, "want 1 to 10000, or 0"},
+		{DiskSlow{Path: "/data", WritesPerSecond: 1}, ""},
 		{DiskReadonly{"/data"}, ""},
 	} {
 		err := tt.f.Validate()

@@ -18,8 +18,9 @@ func TestDecode(t *testing.T) {
 		err                string // part of the error's text
 	}{
 		{"delay", "latency", `{"delay":"50ms"}`, Latency{Delay: 50 * time.Millisecond}, ""},
-		{"all of latency", "latency", `{"delay":"80ms","jitter":"5ms","direction":"both","rtt":true,"peer":{"addresses":["10.0.0.0/24"],"port":5432,"protocol":"tcp"}}`,
-			Latency{80 * time.Millisecond, 5 * time.Millisecond, Both, true, Peer{Addresses: []string{"10.0.0.0/24"}, Port: 5432, Protocol: "tcp"}}, ""},
+		{"all of latency", "latency", `{"delay":"80ms","jitter":"5ms","distribution":"normal","direction":"both","rtt":true,"peer":{"addresses":["10.0.0.0/24"],"port":5432,"protocol":"tcp"}}`,
+			Latency{Delay: 80 * time.Millisecond, Jitter: 5 * time.Millisecond, Distribution: Normal, Direction: Both, RTT: true,
+				Peer: Peer{Addresses: []string{"10.0.0.0/24"}, Port: 5432, Protocol: "tcp"}}, ""},
 		{"loss", "loss", `{"percent":12.5,"direction":"in","seed":7}`, PacketLoss{Percent: 12.5, Direction: In, Seed: 7}, ""},
 		{"ipv6 peer", "loss", `{"percent":1,"peer":{"addresses":["fd00::1","fd00:1::/64"]}}`,
 			PacketLoss{Percent: 1, Peer: Peer{Addresses: []string{"fd00::1", "fd00:1::/64"}}}, ""},
@@ -46,6 +47,8 @@ func TestDecode(t *testing.T) {
 		{"delay number", "latency", `{"delay":50}`, nil, `want a string such as "50ms"`},
 		{"delay without unit", "latency", `{"delay":"50"}`, nil, "want a number with a unit"},
 		{"jitter above delay", "latency", `{"delay":"5ms","jitter":"6ms"}`, nil, "want 0 up to the delay, 5ms"},
+		{"distribution", "latency", `{"delay":"5ms","jitter":"1ms","distribution":"gauss"}`, nil, `distribution is "gauss"; want uniform, normal, pareto or paretonormal`},
+		{"distribution of nothing", "latency", `{"delay":"5ms","distribution":"normal"}`, nil, "jitter is 0s with distribution normal; want above 0, up to the delay, 5ms"},
 		{"peer name", "latency", `{"delay":"5ms","peer":{"addresses":["db"]}}`, nil, "want an IP address or a CIDR prefix"},
 		{"peer loopback", "latency", `{"delay":"5ms","peer":{"addresses":["127.0.0.11"]}}`, nil, "loopback"},
 		{"peer zone", "latency", `{"delay":"5ms","peer":{"addresses":["fe80::1%eth0"]}}`, nil, "want an IP address"},
@@ -105,8 +108,9 @@ func TestDirection(t *testing.T) {
 func TestTableMatchesStructs(t *testing.T) {
 	peer := Peer{[]string{"10.0.0.1"}, 1, "tcp", []string{"db.shop.internal"}}
 	full := slices.Concat([]Fault{
-		Latency{time.Second, time.Second, Both, true, peer},
-		PacketLoss{1, 0, true, Both, peer, 1}, PacketLoss{1, 2, false, Both, peer, 1},
+		Latency{Delay: time.Second, Jitter: time.Second, Distribution: Pareto, Direction: Both, RTT: true, Peer: peer},
+		PacketLoss{Percent: 1, Exact: true, Direction: Both, Peer: peer, Seed: 1},
+		PacketLoss{Percent: 1, Burst: 2, Direction: Both, Peer: peer, Seed: 1},
 	}, fullCut, fullDNS, fullProcess, fullDisk, fullDatabase, fullDependency)
 	for _, k := range Kinds() {
 		of := slices.DeleteFunc(slices.Clone(full), func(f Fault) bool { return f.Kind() != k.Kind })
@@ -135,7 +139,7 @@ func TestTableMatchesStructs(t *testing.T) {
 				t.Errorf("%s: parameter %s is not documented", k.Kind, p.Name)
 			}
 		}
-		if k.Sees == "" || k.Does == "" || k.Family == "" || len(k.Backends) == 0 {
+		if k.Sees == "" || k.Does == "" || k.Family == "" || (len(k.Backends) == 0) != (k.Missing != "") || k.Missing != "" && k.Instead == "" {
 			t.Errorf("%s lacks what is seen or the back-ends", k.Kind)
 		}
 	}

@@ -27,6 +27,9 @@ type KindInfo struct {
 	Does     string   `json:"does"`     // what happens to the target
 	Backends []string `json:"backends"` // in the order they are tried
 	Sees     string   `json:"sees"`     // what a trainee sees
+	// Missing says why a kind has no back-end, and Instead what to do.
+	Missing string `json:"missing,omitempty"`
+	Instead string `json:"instead,omitempty"`
 
 	decode  func(params []byte) (Fault, error)
 	example map[string]string // a value for each parameter that is needed
@@ -35,6 +38,12 @@ type KindInfo struct {
 // Example is a fitting value for a parameter that is needed, or one of several of
 // which one is; "" for others.
 func (k KindInfo) Example(param string) string { return k.example[param] }
+
+// without is k with why it has no back-end.
+func (k KindInfo) without(missing, instead string) KindInfo {
+	k.Missing, k.Instead = missing, instead
+	return k
+}
 
 // kinds is the one table of what can be broken, family by family.
 var kinds = slices.Concat(networkKinds, cutKinds, dnsKinds, processKinds, diskKinds, databaseKinds, dependencyKinds)

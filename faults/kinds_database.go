@@ -58,6 +58,17 @@ var databaseKinds = []KindInfo{
 		decode: decodeAs[PgStaleStatistics], example: map[string]string{"table": "orders"},
 	},
 	{
+		Kind: "pg-slow-statement", Family: "database", Does: "statements that contain a text take longer, in open sessions too", Backends: []string{"uprobe"},
+		Params: append([]Param{
+			{Name: "statement", Type: "string", Range: "1 to 200 bytes; * is any text", Doc: "a text that the statements contain, such as select*from orders, in small letters or capitals"},
+			{Name: "delay", Type: "duration", Unit: "time", Range: "1ms to 1m", Doc: "how much longer they take"},
+			{Name: "percent", Type: "number", Unit: "percent", Default: "100", Range: "above 0, up to 100", Doc: "share of them concerned"},
+			{Name: "seed", Type: "integer", Default: "0 (chosen and recorded)", Range: "0 to 18446744073709551615", Doc: "fixes which of them are concerned"},
+		}, postgresParams...),
+		Sees:   "the session is active and waits for nothing, the slow log and pg_stat_statements have the statement, and no node of its plan takes the time; CPU and disks are idle",
+		decode: decodeAs[PgSlowStatement], example: map[string]string{"statement": "select*from orders", "delay": "500ms"},
+	},
+	{
 		Kind: "pg-replica-lag", Family: "database", Does: "a replica applies what it receives late, or not at all", Backends: []string{"postgresql"},
 		Params: append([]Param{
 			{Name: "delay", Type: "duration", Unit: "time", Default: "0s (no replay)", Range: "100ms to 24h", Doc: "of each commit"},

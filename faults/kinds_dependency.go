@@ -5,8 +5,12 @@ import "slices"
 var (
 	proxyBackends = []string{"proxy"}
 	callParams    = []Param{
-		{"port", "integer", "", "", "1 to 65535", "the port of the target that is called"},
+		{"port", "integer", "", "", "1 to 65535", "the port that is called, of the target or, with the side calling, of its peers"},
 		{"percent", "number", "percent", "", "above 0, up to 100", "share of the calls concerned: HTTP requests, or connections of another protocol"},
+		{"side", "string", "", "called", "called, calling", "called: in front of the target's port, for all who call it; calling: in front of what the target calls, so that it alone suffers"},
+		{"peer.addresses", "list", "", "everybody", addressesParam.Range, "who is at the other end; the calls of others pass by"},
+		namesParam,
+		{"established", "string", "", "end", "end, leave", "older connections, and at the end those through the proxy: ended when they are idle, all after 2s, so that callers with pools meet the fault and are free of it; or left"},
 		{"seed", "integer", "", "0 (chosen and recorded)", "0 to 18446744073709551615", "fixes which calls are concerned"},
 		{"probe", "string", "", "chosen", "a path, or a text with escapes", "what the proof asks the server: a path, with GET (default the shortest concerned), or a text (default what PostgreSQL and Redis answer on their ports)"},
 	}

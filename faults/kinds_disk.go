@@ -3,6 +3,18 @@ package faults
 // diskKinds are the faults on files and block devices.
 var diskKinds = []KindInfo{
 	{
+		Kind: "disk-slow", Family: "disk", Does: "the container may read and write less on a disk", Backends: cgroupBackends,
+		Params: []Param{
+			{"path", "string", "", "", "an absolute path inside the container", "a directory on the disk, such as a volume; not in memory, and not on FUSE"},
+			{"read_bytes_per_second", "integer", "bytes per second", "0 (no limit)", "65536 to 134217728", "how quickly it reads what is not in memory"},
+			{"write_bytes_per_second", "integer", "bytes per second", "0 (no limit)", "65536 to 134217728", "how quickly it writes, directly or with fsync"},
+			{"reads_per_second", "integer", "operations per second", "0 (no limit)", "1 to 10000", "requests to read that the disk gets"},
+			{"writes_per_second", "integer", "operations per second", "0 (no limit)", "1 to 10000", "requests to write that the disk gets"},
+		},
+		Sees:   "commits, fsync and reads that miss memory are slow, processes wait in state D, and the machine's disk is not busy",
+		decode: decodeAs[DiskSlow], example: map[string]string{"path": "/data", "write_bytes_per_second": "1048576"},
+	},
+	{
 		Kind: "disk-fill", Family: "disk", Does: "a file system gets full", Backends: []string{"file"},
 		Params: []Param{
 			{"path", "string", "", "", "an absolute path inside the container", "a directory of the file system; it must not be shared with the machine"},

@@ -1,12 +1,15 @@
 package faults
 
-import "slices"
+import (
+	"slices"
+	"strings"
+)
 
 var (
 	dnsBackends  = []string{"queue"}
 	lookupParams = []Param{
 		{"name", "string", "", "every name", "a host name, with up to 4 * for any text", "the names concerned, such as db.shop.internal or *.shop.internal"},
-		{"type", "string", "", "every type", "A, AAAA, CNAME, MX, NS, PTR, SOA, SRV, TXT", "the type of query concerned"},
+		{"type", "string", "", "every type", strings.Join(queryTypes, ", "), "the type of query concerned"},
 		{"percent", "number", "percent", "100", "above 0, up to 100", "share of the queries concerned"},
 		{"seed", "integer", "", "0 (chosen and recorded)", "0 to 18446744073709551615", "fixes which queries are concerned"},
 	}

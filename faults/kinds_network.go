@@ -14,7 +14,8 @@ var networkKinds = []KindInfo{
 		Kind: "latency", Family: "network", Does: "packets arrive later", Backends: packetBackends,
 		Params: []Param{
 			{"delay", "duration", "time", "", "above 0, up to 10s", "added to each packet"},
-			{"jitter", "duration", "time", "0s", "0 up to the delay", "spreads the delay evenly around its value"},
+			{"jitter", "duration", "time", "0s", "0 up to the delay", "spreads the delay around its value"},
+			{"distribution", "string", "", "uniform", "uniform, normal, pareto, paretonormal", "of the jitter: uniform goes up to it both ways, the others take it as the standard deviation; nothing is earlier than at once"},
 			directionParam,
 			{"rtt", "bool", "", "false", "true, false", "take the delay as added to a round trip; with direction both half goes each way"},
 			addressesParam, namesParam, portParam, protocolParam,
@@ -26,7 +27,7 @@ var networkKinds = []KindInfo{
 		Kind: "loss", Family: "network", Does: "a share of the packets is dropped", Backends: packetBackends,
 		Params: []Param{
 			{"percent", "number", "percent", "", "above 0, up to 100", "share of the packets that are dropped"},
-			{"burst", "number", "packets", "0 (single losses)", "1 to 50", "how many are dropped in a row on average; bursts need the queue"},
+			{"burst", "number", "packets", "0 (single losses)", "1 to 50", "how many are dropped in a row on average"},
 			{"exact", "bool", "", "false", "true, false", "drop the share of every 1000 packets to the packet; it needs the queue"},
 			directionParam,
 			addressesParam, namesParam, portParam, protocolParam,

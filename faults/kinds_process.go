@@ -60,4 +60,10 @@ var processKinds = []KindInfo{
 		Sees:   "fork fails with EAGAIN, pools cannot grow, docker exec fails",
 		decode: decodeAs[PidLimit], example: map[string]string{"limit": "64"},
 	},
+	KindInfo{
+		Kind: "clock-skew", Family: "process", Does: "the clock is wrong; no kernel can do this to processes that run, and injecting says so",
+		Params: []Param{{"offset", "duration", "time", "", "-8784h to 8784h, not 0", "how far the clock is ahead; below 0: back"}},
+		Sees:   "tokens are expired or not valid yet, certificates fail, log lines are in the wrong order",
+		decode: decodeAs[ClockSkew], example: map[string]string{"offset": "5m"},
+	}.without(ClockSkew{}.Missing()),
 }

@@ -20,9 +20,12 @@ const maxDelay = 10 * time.Second
 type Latency struct {
 	// Delay is added to each packet; above 0, up to 10s.
 	Delay time.Duration
-	// Jitter spreads the delay evenly over Delay-Jitter to Delay+Jitter; 0 up to
-	// Delay. Packets may overtake each other.
+	// Jitter spreads the delay around its value, as Distribution says; 0 up to Delay.
+	// Packets may overtake each other.
 	Jitter time.Duration
+	// Distribution of the jitter: by default uniform, evenly over Delay-Jitter to
+	// Delay+Jitter; normal, pareto and paretonormal take Jitter as the standard deviation.
+	Distribution Distribution
 	// Direction is out (default), in or both.
 	Direction Direction
 	// RTT takes Delay (and Jitter) as the time added to a round trip: with
@@ -51,6 +54,12 @@ func (l Latency) Validate() error {
 	if l.Jitter < 0 || l.Jitter > l.Delay {
 		return fmt.Errorf("jitter is %s; want 0 up to the delay, %s", l.Jitter, l.Delay)
 	}
+	if err := l.Distribution.validate(); err != nil {
+		return err
+	}
+	if l.Distribution != "" && l.Jitter == 0 {
+		return fmt.Errorf("jitter is 0s with distribution %s; want above 0, up to the delay, %s", l.Distribution, l.Delay)
+	}
 	if err := l.Direction.validate(); err != nil {
 		return err
 	}
@@ -59,16 +68,20 @@ func (l Latency) Validate() error {
 
 // latencyJSON is Latency as it is written down: durations are strings.
 type latencyJSON struct {
-	Delay     duration  `json:"delay"`
-	Jitter    duration  `json:"jitter,omitempty"`
-	Direction Direction `json:"direction,omitempty"`
-	RTT       bool      `json:"rtt,omitempty"`
-	Peer      Peer      `json:"peer,omitzero"`
+	Delay        duration     `json:"delay"`
+	Jitter       duration     `json:"jitter,omitempty"`
+	Distribution Distribution `json:"distribution,omitempty"`
+	Direction    Direction    `json:"direction,omitempty"`
+	RTT          bool         `json:"rtt,omitempty"`
+	Peer         Peer         `json:"peer,omitzero"`
 }
 
 // MarshalJSON writes durations as strings such as "50ms".
 func (l Latency) MarshalJSON() ([]byte, error) {
-	return json.Marshal(latencyJSON{duration(l.Delay), duration(l.Jitter), l.Direction, l.RTT, l.Peer})
+	return json.Marshal(latencyJSON{
+		Delay: duration(l.Delay), Jitter: duration(l.Jitter), Distribution: l.Distribution,
+		Direction: l.Direction, RTT: l.RTT, Peer: l.Peer,
+	})
 }
 
 // UnmarshalJSON reads durations as strings such as "50ms"; unknown keys are errors.
@@ -77,6 +90,9 @@ func (l *Latency) UnmarshalJSON(b []byte) error {
 	if err := strict(b, &w); err != nil {
 		return err
 	}
-	*l = Latency{time.Duration(w.Delay), time.Duration(w.Jitter), w.Direction, w.RTT, w.Peer}
+	*l = Latency{
+		Delay: time.Duration(w.Delay), Jitter: time.Duration(w.Jitter), Distribution: w.Distribution,
+		Direction: w.Direction, RTT: w.RTT, Peer: w.Peer,
+	}
 	return nil
 }

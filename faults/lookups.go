@@ -21,8 +21,8 @@ type Lookups struct {
 	Seed uint64 `json:"seed,omitempty"`
 }
 
-// QueryTypes are the types of queries that can be named.
-var QueryTypes = []string{"A", "AAAA", "CNAME", "MX", "NS", "PTR", "SOA", "SRV", "TXT"}
+// queryTypes are the types of queries that can be named.
+var queryTypes = []string{"A", "AAAA", "CNAME", "MX", "NS", "PTR", "SOA", "SRV", "TXT"}
 
 // Share is Percent with its default, from 0 to 1.
 func (l Lookups) Share() float64 {
@@ -47,8 +47,8 @@ func (l Lookups) validate() error {
 	if len(l.Name) > 253 || strings.ContainsAny(l.Name, " \t\r\n/:") || strings.Count(l.Name, "*") > maxStars || plain(l.Name) == "" && l.Name != "" {
 		return fmt.Errorf("name is %.80q; want a host name of up to 253 characters, with up to %d * for any text", l.Name, maxStars)
 	}
-	if l.Type != "" && !slices.Contains(QueryTypes, strings.ToUpper(l.Type)) {
-		return fmt.Errorf("type is %.20q; want one of %s, or none for every type", l.Type, strings.Join(QueryTypes, ", "))
+	if l.Type != "" && !slices.Contains(queryTypes, strings.ToUpper(l.Type)) {
+		return fmt.Errorf("type is %.20q; want one of %s, or none for every type", l.Type, strings.Join(queryTypes, ", "))
 	}
 	// Written so that NaN is refused as well.
 	if !(l.Percent >= 0 && l.Percent <= 100) {

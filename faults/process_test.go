@@ -10,7 +10,7 @@ import (
 // fullProcess has faults with every parameter set, for the table's test.
 var fullProcess = []Fault{
 	Kill{"TERM", "nginx", time.Second}, CrashLoop{time.Second}, Pause{}, CPUThrottle{Percent: 20},
-	MemoryLimit{64}, MemoryPressure{8, 64}, FDLimit{64}, PidLimit{64},
+	MemoryLimit{64}, MemoryPressure{8, 64}, FDLimit{64}, PidLimit{64}, ClockSkew{time.Second},
 }
 
 func TestProcessRanges(t *testing.T) {
@@ -32,6 +32,9 @@ func TestProcessRanges(t *testing.T) {
 		{MemoryPressure{1, 0}, "want 1 to"},
 		{FDLimit{2}, "want 3 to"},
 		{PidLimit{}, "want 1 to"},
+		{ClockSkew{}, "and not 0"},
+		{ClockSkew{-9000 * time.Hour}, "offset is -9000h0m0s; want -8784h0m0s up to 8784h0m0s"},
+		{ClockSkew{-time.Hour}, ""},
 	} {
 		err := tt.f.Validate()
 		if tt.err == "" && err != nil || tt.err != "" && (err == nil || !strings.Contains(err.Error(), tt.err)) {

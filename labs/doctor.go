@@ -122,7 +122,7 @@ func kernel(ctx context.Context, e *engine.Engine, add func(Finding)) string {
 	for _, c := range []struct {
 		name string
 		agent.Capability
-	}{{"netem", caps.Netem}, {"queue", caps.NFQueue}, {"owner tables", caps.OwnerTables}} {
+	}{{"netem", caps.Netem}, {"netem for arrivals", caps.NetemIn}, {"queue", caps.NFQueue}, {"owner tables", caps.OwnerTables}} {
 		add(Finding{Name: "kernel: " + c.name, OK: c.OK, Optional: backend != "", Detail: c.Detail, Remedy: c.Remedy})
 	}
 	for _, c := range caps.Others {

@@ -65,7 +65,7 @@ func printKinds(out io.Writer, list []faults.KindInfo) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "KIND\tFAMILY\tWHAT HAPPENS\tBACK-ENDS")
 	for _, k := range list {
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", k.Kind, k.Family, k.Does, strings.Join(k.Backends, ", "))
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", k.Kind, k.Family, k.Does, cmp.Or(strings.Join(k.Backends, ", "), "none"))
 	}
 	if err := w.Flush(); err != nil {
 		return err
@@ -75,18 +75,29 @@ func printKinds(out io.Writer, list []faults.KindInfo) error {
 }
 
 func printKind(out io.Writer, k faults.KindInfo) error {
-	fmt.Fprintf(out, "%s (%s): %s.\n\nWhat one sees: %s.\nBack-ends, in the order they are tried: %s.\n\n", k.Kind, k.Family, k.Does, k.Sees, strings.Join(k.Backends, ", "))
+	backends := "Back-ends, in the order they are tried: " + strings.Join(k.Backends, ", ")
+	if k.Missing != "" {
+		backends = "Not supported: " + k.Missing + ".\nInstead: " + k.Instead
+	}
+	fmt.Fprintf(out, "%s (%s): %s.\n\nWhat one sees: %s.\n%s.\n\n", k.Kind, k.Family, k.Does, k.Sees, backends)
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "PARAMETER\tTYPE\tDEFAULT\tRANGE\tMEANING")
 	var needed []string
 	for _, p := range k.Params {
 		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", p.Name, p.Type, cmp.Or(p.Default, "(needed)"), p.Range, p.Doc)
 		if p.Default == "" || k.Example(p.Name) != "" {
-			needed = append(needed, " --param "+p.Name+"="+k.Example(p.Name))
+			given := p.Name + "=" + k.Example(p.Name)
+			if strings.ContainsAny(given, " *") {
+				given = "'" + given + "'" // from a shell
+			}
+			needed = append(needed, " --param "+given)
 		}
 	}
 	if err := w.Flush(); err != nil {
 		return err
+	}
+	if k.Missing != "" {
+		return nil
 	}
 	_, err := fmt.Fprintf(out, "\nExample: faultlab inject CONTAINER %s%s --for 2m\n", k.Kind, strings.Join(needed, ""))
 	return err

@@ -10,10 +10,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// ifbModule is there when the kernel's module ifb is loaded or built in.
+const ifbModule = "/sys/module/ifb"
+
 const (
-	netemRemedy = "load the kernel modules sch_netem, sch_prio and cls_u32 (Debian: in linux-image; `modprobe sch_netem`)"
-	queueRemedy = "load the kernel modules nfnetlink_queue and xt_NFQUEUE or nft_queue (`modprobe nfnetlink_queue`)"
-	ownerRemedy = "use Linux 5.12 or later; until then `faultlab` sweeps the inert rules of a killed agent"
+	netemRemedy   = "load the kernel modules sch_netem, sch_prio and cls_u32 (Debian: in linux-image; `modprobe sch_netem`)"
+	netemInRemedy = "load the kernel modules ifb (with `numifbs=0`, or it makes two idle devices), sch_ingress and act_mirred"
+	queueRemedy   = "load the kernel modules nfnetlink_queue and xt_NFQUEUE or nft_queue (`modprobe nfnetlink_queue`)"
+	ownerRemedy   = "use Linux 5.12 or later; until then `faultlab` sweeps the inert rules of a killed agent"
 )
 
 // probeKernel tries each back-end for real in an empty namespace.
@@ -25,21 +29,24 @@ func probeKernel() Capabilities {
 		if os.Geteuid() != 0 {
 			why.Detail = "not root: " + why.Detail
 		}
-		return Capabilities{Netem: why, NFQueue: why, OwnerTables: why}
+		return Capabilities{Netem: why, NetemIn: why, NFQueue: why, OwnerTables: why}
 	}
 	defer ns.Close()
-	c.Netem = probeNetem(ns)
 	c.NFQueue, c.OwnerTables = probeQueue(ns)
+	c.Netem, c.NetemIn = probeNetem(ns, c.NFQueue.OK)
 	for _, list := range abilities {
 		c.Others = append(c.Others, list()...)
 	}
 	return c
 }
 
-// probeNetem puts a small tree on the namespace's loopback.
-func probeNetem(ns netns.NsHandle) Capability {
-	no := func(format string, args ...any) Capability {
-		return Capability{Detail: fmt.Sprintf(format, args...), Remedy: netemRemedy}
+// probeNetem puts a small tree on the namespace's loopback, and sends through another
+// what arrives there. Trying an IFB loads its module, which makes two idle devices in the
+// host's network: that is not done where the queue can do the same.
+func probeNetem(ns netns.NsHandle, queue bool) (out, in Capability) {
+	no := func(format string, args ...any) (out, in Capability) {
+		c := Capability{Detail: fmt.Sprintf(format, args...), Remedy: netemRemedy}
+		return c, c
 	}
 	h, err := netlink.NewHandleAt(ns, unix.NETLINK_ROUTE)
 	if err != nil {
@@ -62,10 +69,21 @@ func probeNetem(ns netns.NsHandle) Capability {
 	if err := h.QdiscAdd(prio); err != nil {
 		return no("sch_prio missing: %v", err)
 	}
-	if err := h.FilterAdd(selector{}.filter(index, 2, 1, unix.ETH_P_IP)); err != nil {
+	if err := h.FilterAdd(selector{}.filter(index, 2, dirOut, 1, unix.ETH_P_IP)); err != nil {
 		return no("cls_u32 missing: %v", err)
 	}
-	return Capability{OK: true, Detail: "sch_netem, sch_prio and cls_u32 work"}
+	out = Capability{OK: true, Detail: "sch_netem, sch_prio and cls_u32 work"}
+	if _, err := os.Stat(ifbModule); err != nil && queue {
+		return out, Capability{Detail: "ifb is not loaded; packets that arrive go through the queue", Remedy: netemInRemedy}
+	}
+	ifb, err := addArrivals(h, lo)
+	if err != nil {
+		return out, Capability{Detail: "ifb missing: " + err.Error(), Remedy: netemInRemedy}
+	}
+	if err := redirect(h, index, ifb); err != nil {
+		return out, Capability{Detail: "sch_ingress or act_mirred missing: " + err.Error(), Remedy: netemInRemedy}
+	}
+	return out, Capability{OK: true, Detail: "ifb, sch_ingress and act_mirred work"}
 }
 
 // probeQueue makes the table, a rule and the queue.

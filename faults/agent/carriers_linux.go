@@ -1,11 +1,14 @@
 package agent
 
 import (
+	"net/netip"
+
 	"faultlab/faults/agent/carrier"
 	"faultlab/faults/agent/cgroup"
 	"faultlab/faults/agent/database"
 	"faultlab/faults/agent/disk"
 	"faultlab/faults/agent/process"
+	"faultlab/faults/agent/trap"
 )
 
 // families say who carries which faults. One that does not know a fault answers
@@ -14,10 +17,10 @@ var families = []func(s space, o carrier.Order) (carrier.Carrier, error){
 	carryPackets,
 	carryCuts,
 	carryLookups,
-	func(_ space, o carrier.Order) (carrier.Carrier, error) { return database.Carry(o) },
+	carryDatabase,
 	carryDependency,
 	carryProcess,
-	func(_ space, o carrier.Order) (carrier.Carrier, error) { return disk.Carry(o) },
+	carryDisk,
 }
 
 func (k *linux) carrier(s space, o carrier.Order) (carrier.Carrier, error) {
@@ -31,10 +34,23 @@ func (k *linux) carrier(s space, o carrier.Order) (carrier.Carrier, error) {
 }
 
 // abilities are what the families besides that on packets found of what they need.
-var abilities = []func() []carrier.Ability{cgroup.Abilities}
+var abilities = []func() []carrier.Ability{cgroup.Abilities, trap.Abilities}
+
+func carryDatabase(s space, o carrier.Order) (carrier.Carrier, error) {
+	return database.Carry(o, &s.(*linuxSpace).kernel.holds)
+}
 
 func carryDependency(s space, o carrier.Order) (carrier.Carrier, error) {
-	return s.(*linuxSpace).kernel.proxies.Carry(o)
+	f, err := s.(*linuxSpace).kernel.proxies.Carry(o)
+	if f == nil || err != nil {
+		return nil, err
+	}
+	fixed, names := f.Peers()
+	return follows(o.Target, f, names, fixed, func(prefixes []netip.Prefix, _ bool) error { return f.Aim(prefixes) }), nil
+}
+
+func carryDisk(s space, o carrier.Order) (carrier.Carrier, error) {
+	return disk.Machine{Ledger: &s.(*linuxSpace).kernel.ledger, Child: child}.Carry(o)
 }
 
 func carryProcess(s space, o carrier.Order) (carrier.Carrier, error) {

@@ -18,10 +18,12 @@ import (
 )
 
 // serve runs a server in the target until the test ends, and gives its port.
-func (l *testLab) serve(run func(net.Listener)) int {
+func (l *testLab) serve(run func(net.Listener)) int { return l.serveIn(l.target, run) }
+
+func (l *testLab) serveIn(ns netns.NsHandle, run func(net.Listener)) int {
 	l.t.Helper()
 	var ln net.Listener
-	must(l.t, inNamespace(l.target, func() (err error) {
+	must(l.t, inNamespace(ns, func() (err error) {
 		ln, err = net.Listen("tcp", ":0")
 		return err
 	}))
@@ -37,6 +39,11 @@ var page = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 	case r.URL.Path == "/big":
 		w.Header().Set("Content-Length", "20000")
 		w.Write(bytes.Repeat([]byte("x"), 20000))
+	case r.URL.Path == "/who":
+		io.WriteString(w, r.RemoteAddr)
+	case r.URL.Path == "/late":
+		time.Sleep(time.Second)
+		io.WriteString(w, "late")
 	case r.URL.Path == "/chunks":
 		for range 3 {
 			io.WriteString(w, "chunk")
@@ -53,19 +60,21 @@ func (l *testLab) web() int {
 
 // echo answers with what it gets.
 func (l *testLab) echo() int {
-	return l.serve(func(ln net.Listener) {
-		for {
-			c, err := ln.Accept()
-			if err != nil {
-				return
-			}
-			go func() { defer c.Close(); io.Copy(c, c) }()
+	return l.serve(echoing)
+}
+
+func echoing(ln net.Listener) {
+	for {
+		c, err := ln.Accept()
+		if err != nil {
+			return
 		}
-	})
+		go func() { defer c.Close(); io.Copy(c, c) }()
+	}
 }
 
 // user is a client in a namespace.
-func user(t *testing.T, ns netns.NsHandle) *http.Client {
+func user(t testing.TB, ns netns.NsHandle) *http.Client {
 	tr := &http.Transport{DialContext: func(ctx context.Context, _, addr string) (c net.Conn, err error) {
 		err = inNamespace(ns, func() error {
 			c, err = (&net.Dialer{}).DialContext(ctx, "tcp", addr)

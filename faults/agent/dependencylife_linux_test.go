@@ -15,6 +15,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/vishvananda/netns"
+
 	"faultlab/faults"
 	"faultlab/faults/engine"
 )
@@ -81,28 +83,34 @@ func TestDependencyTLS(t *testing.T) {
 func TestDependencyKilled(t *testing.T) {
 	l := newLab(t)
 	before := l.snapshot()
-	port := l.web()
-	url := fmt.Sprintf("http://%s:%d/", targetAddr, port)
-	a := startAgent(t, "")
-	a.put(t, l, "dependency-hang", fmt.Sprintf(`{"port":%d,"percent":100}`, port))
-	c := user(t, l.peer)
-	hung := make(chan got)
-	go func() { hung <- get(c, url) }()
-	time.Sleep(100 * time.Millisecond) // it hangs now
-	must(t, a.cmd.Process.Signal(syscall.SIGKILL))
-	killed := time.Now()
-	if g := <-hung; g.err == nil || os.IsTimeout(g.err) {
-		t.Errorf("what hung ended with %+v", g)
-	}
-	a.cmd.Wait()
-	for g := get(user(t, l.peer), url); g.status != 200; g = get(user(t, l.peer), url) {
-		if time.Since(killed) > 2*time.Second {
-			t.Fatalf("still %+v", g)
+	for _, tt := range []struct {
+		side           string
+		caller, called netns.NsHandle
+		addr           string
+	}{{"called", l.peer, l.target, targetAddr}, {"calling", l.target, l.peer, peerAddr}} {
+		port := l.serveIn(tt.called, func(ln net.Listener) { http.Serve(ln, page) })
+		url := fmt.Sprintf("http://%s:%d/", tt.addr, port)
+		a := startAgent(t, "")
+		a.put(t, l, "dependency-hang", fmt.Sprintf(`{"side":%q,"port":%d,"percent":100}`, tt.side, port))
+		c := user(t, tt.caller)
+		hung := make(chan got)
+		go func() { hung <- get(c, url) }()
+		time.Sleep(100 * time.Millisecond) // it hangs now
+		must(t, a.cmd.Process.Signal(syscall.SIGKILL))
+		killed := time.Now()
+		if g := <-hung; g.err == nil || os.IsTimeout(g.err) {
+			t.Errorf("%s: what hung ended with %+v", tt.side, g)
 		}
-	}
-	t.Logf("as before %v after SIGKILL", time.Since(killed))
-	if after := l.snapshot(); after != before {
-		t.Errorf("left: %s", after)
+		a.cmd.Wait()
+		for g := get(user(t, tt.caller), url); g.status != 200; g = get(user(t, tt.caller), url) {
+			if time.Since(killed) > 2*time.Second {
+				t.Fatalf("%s: still %+v", tt.side, g)
+			}
+		}
+		t.Logf("%s: as before %v after SIGKILL", tt.side, time.Since(killed))
+		if after := l.snapshot(); after != before {
+			t.Errorf("%s: left: %s", tt.side, after)
+		}
 	}
 	if _, err := startAgent(t, "").try(t, l, "dependency-hang", `{"port":1,"percent":100}`); !errors.Is(err, &Error{Code: NoProbe}) {
 		t.Errorf("nobody listens: %v", err)
@@ -180,6 +188,24 @@ func TestDependencyContainers(t *testing.T) {
 	must(t, b.Restart(t.Context(), id, 0))
 	took := b.eventually("errors again after a restart", 5*time.Second, func() bool { return ask().status == 502 })
 	t.Logf("in force %v after docker restart answered", took)
+	must(t, in.Revert(t.Context()))
+	if g := ask(); g.body != "GET /x " {
+		t.Errorf("after revert the caller gets %+v", g)
+	}
+
+	// The same at the caller.
+	server, err := b.Inspect(t.Context(), id)
+	must(t, err)
+	var addresses []string
+	for _, ip := range server.Networks {
+		addresses = append(addresses, ip)
+	}
+	in, err = a.Inject(t.Context(), b.target, faults.HTTPError{Status: 502, Calls: faults.Calls{Port: 8080, Percent: 100, Side: faults.Calling,
+		Peer: faults.Hosts{Addresses: addresses}}}, InjectOptions{TTL: time.Minute})
+	must(t, err)
+	if g := ask(); g.status != 502 {
+		t.Errorf("the caller gets %+v", g)
+	}
 	must(t, in.Revert(t.Context()))
 	if g := ask(); g.body != "GET /x " {
 		t.Errorf("after revert the caller gets %+v", g)

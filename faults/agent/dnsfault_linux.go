@@ -83,7 +83,7 @@ func (f *dnsFault) prepare(ctx context.Context) error {
 		f.name = "faultlab-probe.invalid"
 	}
 	f.name = strings.TrimSuffix(f.name, ".") + "."
-	f.typ = queryTypes[strings.ToUpper(f.rule.lookups.Type)]
+	f.typ = queryType(f.rule.lookups.Type)
 	if len(f.rule.addrs) > 0 && f.rule.lookups.Type == "" && f.rule.addrs[0].Is6() {
 		f.typ = dnsmessage.TypeAAAA
 	}
@@ -102,9 +102,6 @@ func (f *dnsFault) prepare(ctx context.Context) error {
 	return &Error{Code: NoProbe, Message: fmt.Sprintf("the target's name servers (%s) do not answer: %v", strings.Join(r.servers, ", "), f.before.err),
 		Remedy: "see whether names resolve in the container"}
 }
-
-var queryTypes = map[string]dnsmessage.Type{"": dnsmessage.TypeA, "A": dnsmessage.TypeA, "AAAA": dnsmessage.TypeAAAA, "CNAME": dnsmessage.TypeCNAME,
-	"MX": dnsmessage.TypeMX, "NS": dnsmessage.TypeNS, "PTR": dnsmessage.TypePTR, "SOA": dnsmessage.TypeSOA, "SRV": dnsmessage.TypeSRV, "TXT": dnsmessage.TypeTXT}
 
 // felt tells whether a lookup met the fault.
 func (f *dnsFault) felt(l lookup) bool {
@@ -163,7 +160,7 @@ func (f *dnsFault) prove(ctx context.Context) (*carrier.Measurement, error) {
 		lo, hi := binomialBand(n<<try, share)
 		m = &carrier.Measurement{Method: "dns", Address: f.server, Probes: n << try, BeforeMS: ms(f.before.took),
 			Saw: fmt.Sprintf("%d of %d lookups of %s (%s) by %s: %s; before: %s", felt, n<<try, strings.TrimSuffix(f.name, "."),
-				strings.TrimPrefix(f.typ.String(), "Type"), f.server, one, f.before)}
+				typeName(f.typ), f.server, one, f.before)}
 		if f.rule.delay > 0 && len(times) > 0 {
 			m.AfterMS = ms(median(times))
 			m.AddedMS = m.AfterMS - m.BeforeMS

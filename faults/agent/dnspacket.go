@@ -56,7 +56,7 @@ func parseQuery(b []byte) (query, bool) {
 	}
 	q.question = questions[0]
 	q.name = q.question.Name.String()
-	q.typ = strings.TrimPrefix(q.question.Type.String(), "Type")
+	q.typ = typeName(q.question.Type)
 	if p.SkipAllAnswers() == nil && p.SkipAllAuthorities() == nil {
 		for {
 			rr, err := p.AdditionalHeader()
@@ -70,6 +70,19 @@ func parseQuery(b []byte) (query, bool) {
 		}
 	}
 	return q, true
+}
+
+// typeName is what a type of query is called, such as AAAA.
+func typeName(t dnsmessage.Type) string { return strings.TrimPrefix(t.String(), "Type") }
+
+// queryType is the type of a name, the reverse of [typeName]; A where there is none.
+func queryType(name string) dnsmessage.Type {
+	for t := dnsmessage.TypeA; t < dnsmessage.TypeALL; t++ {
+		if strings.EqualFold(typeName(t), name) {
+			return t
+		}
+	}
+	return dnsmessage.TypeA
 }
 
 // answerTTL is how long a wrong address may be remembered, in seconds: a fault that is

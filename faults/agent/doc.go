@@ -14,9 +14,12 @@
 // A fault on packets is carried by the first of these that the kernel has and
 // that can do what the fault asks:
 //
-//   - netem: the kernel's own emulator, for what the target sends. It cannot
-//     repeat a sequence and loses packets one by one, so a fault with a seed,
-//     with bursts or of an exact count is not given to it.
+//   - netem: the kernel's own emulator. A queueing discipline sees only what a device
+//     sends, so what arrives at the target is redirected to an IFB, one for each
+//     interface, that gives it back through a netem of its own. netem cannot repeat a
+//     sequence, count losses exactly or follow two patterns of bursts for one peer;
+//     what asks for that goes to the queue, and so do arrivals where IFBs are missing or
+//     their module is not loaded: loading it makes devices in the host's network.
 //   - queue: an nftables rule hands matching packets to the agent (NFQUEUE with
 //     the bypass flag), which delays or drops them.
 //
@@ -25,6 +28,10 @@
 // target sends passes the queue before, where there is one: dropped under its sender's
 // hands a packet would fail with EPERM, which no network answers. Connections are reset
 // by the queue.
+//
+// Faults on calls are carried by a proxy in the target's network namespace, which
+// nftables hands new connections to: tproxy in front of a port of the target, NAT at its
+// output in front of what it calls. See package dependency.
 //
 // Peers by name are looked up in the target's network with its own resolv.conf and hosts
 // file, and followed while the fault is active; the entry's notes tell of changes.
@@ -37,12 +44,13 @@
 // and reverted only after a probe saw it gone. When the input of the agent
 // ends, everything is reverted. When the agent is killed, the kernel removes
 // the rules of the queue by itself, because their table belongs to a socket of
-// the agent; netem's trees are removed by the keeper, and if that was killed
+// the agent; netem's trees and IFBs are removed by the keeper, and if that was killed
 // as well by the next agent or a sweep. A client that is killed before its
 // agent runs leaves no container either: a guard, which outlives it for some
 // seconds, has it removed (see engine.Guard). Every fault ends after its time
 // to live. Loopback is never touched, and neither is anything of others: a
-// foreign queueing discipline is a refusal.
+// foreign queueing discipline is a refusal, and so is one where packets arrive
+// (ingress, clsact).
 //
 // Several faults on one target are put back after its restart in the order they were
 // asked for, so that each can be proved as it was at first. One that is taken away from

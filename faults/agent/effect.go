@@ -24,10 +24,15 @@ type effect struct {
 // action is what happens to one packet.
 type action struct {
 	delay, jitter time.Duration
-	loss          float64 // 0 to 1
-	burst         float64 // mean run of losses; 0: single ones
-	exact         bool    // the share of every block of packets, to the packet
-	reset         striker // nil: connections are left alone
+	shape         faults.Distribution // of the jitter
+	loss          float64             // 0 to 1
+	burst         float64             // mean run of losses; 0: single ones
+	exact         bool                // the share of every block of packets, to the packet
+	reset         striker             // nil: connections are left alone
+
+	// Of several effects that a band of netem carries together:
+	table   delays  // what the delay may be; nil: delay, jitter and shape say it
+	besides float64 // share of single losses beside those in bursts
 }
 
 // match is a peer in compiled form; empty fields match all.
@@ -50,6 +55,7 @@ func effectOf(id string, f faults.Fault, seed uint64) (effect, error) {
 	switch f := f.(type) {
 	case faults.Latency:
 		a.delay, a.jitter = f.OneWay()
+		a.shape = f.Distribution
 		dir, peer = f.Direction, f.Peer
 	case faults.PacketLoss:
 		a.loss, a.burst, a.exact = f.Percent/100, f.Burst, f.Exact
@@ -84,14 +90,9 @@ func (e effect) random() bool {
 	return false
 }
 
-// patterned reports whether losses follow an order that netem has not.
-func (e effect) patterned() bool {
-	for _, a := range []*action{e.out, e.in} {
-		if a != nil && (a.burst > 0 || a.exact) {
-			return true
-		}
-	}
-	return false
+// exact reports whether losses are counted to the packet.
+func (e effect) exact() bool {
+	return e.out != nil && e.out.exact || e.in != nil && e.in.exact
 }
 
 // matches reports whether a packet with this other end is concerned.
@@ -103,38 +104,6 @@ func (m match) matches(addr netip.Addr, port uint16, proto string) bool {
 		return false
 	}
 	return m.proto == "" || m.proto == proto
-}
-
-// outlook is what a probe should meet on its way out and back.
-type outlook struct {
-	delay  time.Duration // mean, both ways together
-	jitter time.Duration // largest deviation from the mean
-	loss   float64       // 0 to 1, both ways together
-	spread float64       // how many times the variance of single losses theirs is; at least 1
-}
-
-// expect adds up what the effects do to a probe of proto to addr and port.
-func expect(effects []effect, addr netip.Addr, port uint16, proto string) outlook {
-	o := outlook{spread: 1}
-	keep := 1.0
-	for _, e := range effects {
-		if !e.match.matches(addr, port, proto) {
-			continue
-		}
-		for _, a := range []*action{e.out, e.in} {
-			if a != nil {
-				o.delay += a.delay
-				o.jitter += a.jitter
-				keep *= 1 - a.loss
-				o.spread += a.spread() - 1
-				if e.silences(proto) {
-					keep = 0
-				}
-			}
-		}
-	}
-	o.loss = 1 - keep
-	return o
 }
 
 // spread is the variance of the number of losses, in variances of single ones, in a

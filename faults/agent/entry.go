@@ -81,6 +81,7 @@ type Capability struct {
 // Capabilities says which back-ends work here.
 type Capabilities struct {
 	Netem       Capability `json:"netem"`        // delays and drops in the kernel
+	NetemIn     Capability `json:"netem_in"`     // the same for packets that arrive
 	NFQueue     Capability `json:"nfqueue"`      // delays and drops in the agent
 	OwnerTables Capability `json:"owner_tables"` // rules vanish with a killed agent
 	// Others are what the families of faults other than those on packets need.

@@ -10,6 +10,7 @@ import (
 
 	"faultlab/faults/agent/carrier"
 	"faultlab/faults/agent/ledger"
+	"faultlab/faults/agent/trap"
 
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
@@ -22,6 +23,7 @@ type linux struct {
 	probeOnce func() Capabilities
 	backend   string // tests: only this back-end
 	proxies   dependency.Proxies
+	holds     trap.Holds
 
 	ledger ledger.Ledger
 
@@ -30,7 +32,9 @@ type linux struct {
 }
 
 func newKernel() (kernel, error) {
-	return &linux{probeOnce: sync.OnceValue(probeKernel), spaces: map[uint64]*linuxSpace{}}, nil
+	k := &linux{probeOnce: sync.OnceValue(probeKernel), spaces: map[uint64]*linuxSpace{}}
+	k.proxies.Reserve()
+	return k, nil
 }
 
 // Probe tries what the kernel of this machine can do, in a namespace of its own.
@@ -96,42 +100,20 @@ func (k *linux) open(pid int) (space, error) {
 	return s, nil
 }
 
-// ladder chooses the back-end for an effect.
-func (k *linux) ladder(e effect) (string, error) {
-	c := k.capabilities()
-	netemOK := c.Netem.OK && k.backend != "queue"
-	queueOK := c.NFQueue.OK && k.backend != "netem"
-	sendsOnly := e.in == nil
-	seeded := e.seed != 0 && e.random()
-	switch {
-	case e.patterned() && !queueOK:
-		return "", &Error{Code: NotSupported, Message: "not supported: losses in bursts or of an exact count need the queue, and " + c.NFQueue.Detail, Remedy: c.NFQueue.Remedy}
-	case netemOK && sendsOnly && !e.patterned() && (!seeded || !queueOK):
-		return "netem", nil
-	case queueOK:
-		return "queue", nil
-	case netemOK:
-		return "", &Error{Code: NotSupported, Message: "not supported: packets that arrive are delayed or dropped by the queue only, and " + c.NFQueue.Detail, Remedy: c.NFQueue.Remedy}
-	}
-	return "", &Error{Code: NotSupported, Message: "not supported: " + c.Netem.Detail + "; " + c.NFQueue.Detail, Remedy: joinReason(c.Netem.Remedy, c.NFQueue.Remedy)}
-}
-
 func (s *linuxSpace) install(e effect) (string, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if e.cut != "" {
 		return s.installCut(e)
 	}
-	backend, err := s.kernel.ladder(e)
+	n := s.emulator()
+	backend, err := s.kernel.ladder(e, n.list)
 	if err != nil {
 		return "", err
 	}
 	if backend == "netem" {
 		e.seed = 0
-		if s.netem == nil {
-			s.netem = &netem{links: s.links, keep: s.keepTrees(s.keeper)}
-		}
-		err = s.netem.install(e)
+		err = n.install(e)
 	} else {
 		if e.seed == 0 && e.random() {
 			e.seed = newSeed()
@@ -141,6 +123,14 @@ func (s *linuxSpace) install(e effect) (string, error) {
 	// Also after an error: what is half done must be undone by uninstall.
 	s.order = append(s.order, e)
 	return backend, err
+}
+
+// emulator is netem's carrier; it does nothing while it has no effect. s is locked.
+func (s *linuxSpace) emulator() *netem {
+	if s.netem == nil {
+		s.netem = &netem{links: s.links, do: s.do, keep: s.keepTrees(s.keeper)}
+	}
+	return s.netem
 }
 
 func (s *linuxSpace) uninstall(id string) error {

@@ -14,7 +14,7 @@ import (
 )
 
 // skip ends a test for a typed reason; where everything must be there, it fails it.
-func skip(t *testing.T, reason string) {
+func skip(t testing.TB, reason string) {
 	t.Helper()
 	if os.Getenv("FAULTLAB_REQUIRE") == "1" {
 		t.Fatalf("required here: %s", reason)
@@ -22,7 +22,7 @@ func skip(t *testing.T, reason string) {
 	t.Skip(reason)
 }
 
-func needRoot(t *testing.T) {
+func needRoot(t testing.TB) {
 	t.Helper()
 	if os.Geteuid() != 0 {
 		skip(t, "not root")
@@ -36,15 +36,16 @@ const (
 	bystanderAddr = "10.99.7.3"
 	farAddr       = "10.99.9.2"
 	peer6Addr     = "fd99:7::2"
+	target6Addr   = "fd99:7::1"
 )
 
 type testLab struct {
-	t            *testing.T
+	t            testing.TB
 	target, peer netns.NsHandle
 	proc         *exec.Cmd
 }
 
-func newLab(t *testing.T) *testLab {
+func newLab(t testing.TB) *testLab {
 	t.Helper()
 	needRoot(t)
 	l := &testLab{t: t}
@@ -58,7 +59,7 @@ func newLab(t *testing.T) *testLab {
 	must(t, inNamespace(l.target, func() error {
 		return netlink.LinkAdd(&netlink.Veth{LinkAttrs: netlink.LinkAttrs{Name: "eth0"}, PeerName: "eth0", PeerNamespace: netlink.NsFd(l.peer)})
 	}))
-	up(t, l.target, targetAddr+"/24", "fd99:7::1/64")
+	up(t, l.target, targetAddr+"/24", target6Addr+"/64")
 	up(t, l.peer, peerAddr+"/24", bystanderAddr+"/24", farAddr+"/24", peer6Addr+"/64")
 	must(t, inNamespace(l.target, func() error {
 		return netlink.RouteAdd(&netlink.Route{Gw: net.ParseIP(peerAddr)})
@@ -93,7 +94,7 @@ func (l *testLab) ready() {
 	l.t.Fatal("the test network does not come up")
 }
 
-func up(t *testing.T, ns netns.NsHandle, addrs ...string) {
+func up(t testing.TB, ns netns.NsHandle, addrs ...string) {
 	t.Helper()
 	must(t, inNamespace(ns, func() error {
 		for _, name := range []string{"lo", "eth0"} {
@@ -121,7 +122,7 @@ func up(t *testing.T, ns netns.NsHandle, addrs ...string) {
 	}))
 }
 
-func must(t *testing.T, err error) {
+func must(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)

@@ -10,6 +10,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/vishvananda/netlink"
 )
 
 // untouched waits until the target is as before and packets flow without delay.
@@ -29,7 +31,7 @@ func (l *testLab) untouched(before string, within time.Duration) {
 }
 
 func twoFaults(t *testing.T, l *testLab, a *testAgent) {
-	a.put(t, l, "latency", `{"delay":"60ms"}`)
+	a.put(t, l, "latency", `{"delay":"60ms","direction":"both"}`)
 	a.put(t, l, "loss", `{"percent":40}`)
 }
 
@@ -79,7 +81,7 @@ func TestKilledAgentLeavesNothing(t *testing.T) {
 			if after < 0 {
 				twoFaults(t, l, a)
 			} else {
-				go a.try(t, l, "latency", `{"delay":"60ms"}`)
+				go a.try(t, l, "latency", `{"delay":"60ms","direction":"both"}`)
 				time.Sleep(after)
 			}
 			start := time.Now()
@@ -105,10 +107,19 @@ func TestNetemSweep(t *testing.T) {
 		t.Skip("the guest has netem")
 	}
 	l := newLab(t)
+	// The length that the kernel gives a queue on which somebody put a qdisc: who comes
+	// after both were killed cannot know another one.
+	must(t, inNamespace(l.target, func() error {
+		link, err := netlink.LinkByName("eth0")
+		if err != nil {
+			return err
+		}
+		return netlink.LinkSetTxQLen(link, 1000)
+	}))
 	before := l.snapshot()
 	for _, sweep := range []bool{true, false} {
 		a := startAgent(t, "netem")
-		a.put(t, l, "latency", `{"delay":"60ms"}`)
+		a.put(t, l, "latency", `{"delay":"60ms","direction":"both"}`)
 		for _, pid := range childrenOf(t, a.cmd.Process.Pid) {
 			must(t, syscall.Kill(pid, syscall.SIGKILL))
 		}
@@ -120,11 +131,11 @@ func TestNetemSweep(t *testing.T) {
 		b := startAgent(t, "netem")
 		if sweep {
 			removed, err := b.Sweep(t.Context(), l.pid())
-			if err != nil || len(removed) != 1 {
+			if err != nil || len(removed) != 2 {
 				t.Errorf("sweep removed %q, %v", removed, err)
 			}
 		} else {
-			b.take(t, b.put(t, l, "latency", `{"delay":"20ms"}`).ID)
+			b.take(t, b.put(t, l, "latency", `{"delay":"20ms","direction":"in"}`).ID)
 		}
 		l.untouched(before, time.Second)
 	}

@@ -26,9 +26,8 @@ const (
 // placed, and followed while it is active.
 type named struct {
 	carrier.Carrier
-	space  space
 	target carrier.Target
-	effect *effect // of the carrier; nothing is installed yet when it is changed
+	aim    func(prefixes []netip.Prefix, placed bool) error
 	names  []string
 	fixed  []netip.Prefix // the peer's addresses that need no names
 
@@ -40,14 +39,24 @@ type named struct {
 	notes []string
 }
 
-// followNames makes a carrier follow the names of its fault's peer, if it has any.
+// followNames makes a carrier of packets follow the names of its fault's peer, if it has any.
 func followNames(s space, o carrier.Order, c carrier.Carrier, e *effect) carrier.Carrier {
-	names := peerOf(o.Fault).Names
+	return follows(o.Target, c, peerOf(o.Fault).Names, e.match.prefixes, func(prefixes []netip.Prefix, placed bool) error {
+		if placed {
+			return s.retarget(e.id, prefixes)
+		}
+		e.match.prefixes = prefixes // nothing is installed yet
+		return nil
+	})
+}
+
+// follows makes a carrier follow names besides fixed addresses. aim tells the fault whom
+// it is for, before it is placed and while it is active.
+func follows(t carrier.Target, c carrier.Carrier, names []string, fixed []netip.Prefix, aim func([]netip.Prefix, bool) error) carrier.Carrier {
 	if len(names) == 0 {
 		return c
 	}
-	return &named{Carrier: c, space: s, target: o.Target, effect: e, names: names,
-		fixed: e.match.prefixes, known: map[string][]netip.Addr{}}
+	return &named{Carrier: c, target: t, aim: aim, names: names, fixed: fixed, known: map[string][]netip.Addr{}}
 }
 
 // peerOf is the peer of a fault on packets.
@@ -80,7 +89,9 @@ func (n *named) Place(ctx context.Context) (carrier.Placed, error) {
 	if len(prefixes) > maxPrefixes {
 		return carrier.Placed{}, errorf(BadRequest, "the peer's names resolve to %d addresses; want at most %d", len(prefixes), maxPrefixes)
 	}
-	n.effect.match.prefixes = prefixes
+	if err := n.aim(prefixes, false); err != nil {
+		return carrier.Placed{}, err
+	}
 	p, err := n.Carrier.Place(ctx)
 	if err != nil {
 		return p, err
@@ -106,8 +117,12 @@ func (n *named) stop() {
 // Notes implements [carrier.Noter].
 func (n *named) Notes() []string {
 	n.mu.Lock()
-	defer n.mu.Unlock()
-	return slices.Clone(n.notes)
+	out := slices.Clone(n.notes)
+	n.mu.Unlock()
+	if c, ok := n.Carrier.(carrier.Noter); ok {
+		out = append(out, c.Notes()...)
+	}
+	return out
 }
 
 // follow looks the names up again and again. A name that does not resolve any more
@@ -136,7 +151,7 @@ func (n *named) follow(ctx context.Context) {
 		case len(prefixes) > maxPrefixes:
 			n.note("the peer's names resolve to %d addresses, want at most %d; the fault stays where it is", len(prefixes), maxPrefixes)
 		default:
-			if err := n.space.retarget(n.effect.id, prefixes); err != nil {
+			if err := n.aim(prefixes, true); err != nil {
 				n.note("the fault did not follow: %v", err)
 			}
 		}

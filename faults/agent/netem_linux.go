@@ -1,7 +1,6 @@
 package agent
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -26,17 +25,22 @@ const (
 // namespace but loopback.
 type netem struct {
 	links *netlink.Handle
+	do    func(f func() error) error // in the namespace
 	list  []effect
 	trees []*tree
 	total map[string]Packets
 
-	keep    func() (release func(), err error) // has the trees removed if this agent dies
-	release func()                             // nil: not kept
+	// bare are interfaces whose transmit queue has the length 0; see [bareLinks].
+	bare    []int
+	keep    func(bare []int) (release func(), err error) // has the trees removed if this agent dies
+	release func()                                       // nil: not kept
 }
 
-// tree is the qdisc tree of one interface.
+// tree is the qdisc tree for one direction of one interface.
 type tree struct {
-	index      int
+	dir        int
+	link       int // the interface
+	index      int // of what the tree hangs on: the interface, or the IFB that its arrivals go through
 	plan       treePlan
 	priorities []uint16           // of the filters in place
 	seen       map[int]packetSums // by band, at the last settling
@@ -48,11 +52,16 @@ func (n *netem) has(id string) bool {
 	return slices.ContainsFunc(n.list, func(e effect) bool { return e.id == id })
 }
 
+// install puts an effect in place. What is half done after an error is undone by uninstall.
 func (n *netem) install(e effect) error {
-	if err := n.grow(); err != nil {
-		return err
-	}
 	n.list = append(n.list, e)
+	for dir := range 2 {
+		if len(facing(n.list, dir)) > 0 {
+			if err := n.grow(dir); err != nil {
+				return err
+			}
+		}
+	}
 	return n.update()
 }
 
@@ -61,87 +70,82 @@ func (n *netem) uninstall(id string) error {
 		return nil
 	}
 	n.settle()
-	n.list = slices.DeleteFunc(n.list, func(e effect) bool { return e.id == id })
-	delete(n.total, id)
-	if len(n.list) == 0 {
-		return n.close()
+	left := slices.DeleteFunc(slices.Clone(n.list), func(e effect) bool { return e.id == id })
+	for dir := range 2 {
+		if len(facing(left, dir)) == 0 {
+			if err := n.fell(dir); err != nil {
+				return err
+			}
+		}
 	}
+	n.list = left
+	delete(n.total, id)
 	return n.update()
 }
 
-// grow makes a tree on each interface that has none.
-func (n *netem) grow() error {
+// grow makes a tree for a direction of each interface that has none.
+func (n *netem) grow(dir int) error {
 	list, err := n.links.LinkList()
 	if err != nil {
 		return fmt.Errorf("list interfaces: %w", err)
 	}
 	if n.release == nil {
-		if n.release, err = n.keep(); err != nil {
+		n.bare = bareLinks(list)
+		if n.release, err = n.keep(n.bare); err != nil {
 			return err
 		}
 	}
 	for _, l := range list {
 		index := l.Attrs().Index
-		if l.Attrs().Name == "lo" || l.Attrs().Flags&unix.IFF_UP == 0 ||
-			slices.ContainsFunc(n.trees, func(t *tree) bool { return t.index == index }) {
+		if l.Attrs().Name == "lo" || l.Attrs().Flags&unix.IFF_UP == 0 || isArrivals(l) ||
+			slices.ContainsFunc(n.trees, func(t *tree) bool { return t.link == index && t.dir == dir }) {
 			continue
 		}
-		if err := clearRoot(n.links, l); err != nil {
+		if err := n.plant(&tree{dir: dir, link: index, index: index, seen: map[int]packetSums{}}, l); err != nil {
 			return err
-		}
-		t := &tree{index: index, seen: map[int]packetSums{}}
-		n.trees = append(n.trees, t)
-		if err := n.links.QdiscAdd(rootQdisc(index)); err != nil {
-			return fmt.Errorf("add prio qdisc to %s: %w", l.Attrs().Name, err)
-		}
-		if err := n.links.QdiscAdd(leafQdisc(index, 0, action{})); err != nil {
-			return fmt.Errorf("add netem qdisc to %s: %w", l.Attrs().Name, err)
 		}
 	}
 	return nil
 }
 
-// clearRoot makes sure that the root of an interface is free. A tree of ours
-// that is not known here is a dead agent's: we hold the namespace.
-func clearRoot(h *netlink.Handle, l netlink.Link) error {
-	q, err := rootOf(h, l)
-	if err != nil || q == nil {
+// plant puts a tree with an empty netem in band 0 on an interface, or behind it.
+func (n *netem) plant(t *tree, l netlink.Link) (err error) {
+	free := clearRoot
+	if t.dir == dirIn {
+		free = freeArrivals
+	}
+	if err := free(n.links, l); err != nil {
 		return err
 	}
-	if q.Attrs().Handle == netlink.MakeHandle(rootMajor, 0) {
-		if err := h.QdiscDel(q); err != nil {
-			return fmt.Errorf("remove leftover qdisc of %s: %w", l.Attrs().Name, err)
-		}
-		return nil
-	}
-	return &Error{Code: Refused,
-		Message: fmt.Sprintf("interface %s has a %s qdisc that is not ours", l.Attrs().Name, q.Type()),
-		Remedy:  "remove it with `tc qdisc del dev " + l.Attrs().Name + " root` if it is not needed"}
-}
-
-// rootOf gives the root qdisc somebody put on an interface; the kernel's own have handle 0.
-func rootOf(h *netlink.Handle, l netlink.Link) (netlink.Qdisc, error) {
-	list, err := h.QdiscList(l)
-	if err != nil {
-		return nil, fmt.Errorf("list qdiscs of %s: %w", l.Attrs().Name, err)
-	}
-	for _, q := range list {
-		if q.Attrs().Parent == netlink.HANDLE_ROOT && q.Attrs().Handle != 0 {
-			return q, nil
+	if t.dir == dirIn {
+		if t.index, err = addArrivals(n.links, l); err != nil {
+			return err
 		}
 	}
-	return nil, nil
+	n.trees = append(n.trees, t)
+	if err := n.links.QdiscAdd(rootQdisc(t.index)); err != nil {
+		return fmt.Errorf("add prio qdisc to %s: %w", l.Attrs().Name, err)
+	}
+	if err := n.links.QdiscAdd(leafQdisc(t.index, 0, action{})); err != nil {
+		return fmt.Errorf("add netem qdisc to %s: %w", l.Attrs().Name, err)
+	}
+	if t.dir == dirIn {
+		if err := redirect(n.links, t.link, t.index); err != nil {
+			return fmt.Errorf("redirect what arrives on %s: %w", l.Attrs().Name, err)
+		}
+	}
+	return nil
 }
 
 // update brings every tree to what the effects ask for.
 func (n *netem) update() error {
 	n.settle()
 	for _, t := range n.trees {
-		plan, err := planTree(n.list, t.plan)
+		plan, err := planTree(facing(n.list, t.dir), t.plan)
 		if err != nil {
 			return err
 		}
-		if err := t.change(n.links, plan); err != nil {
+		if err := t.change(n, plan); err != nil {
 			return err
 		}
 	}
@@ -150,12 +154,18 @@ func (n *netem) update() error {
 
 // change goes from the tree's plan to another without dropping what waits:
 // new bands first, then filters, and old bands when they have run dry.
-func (t *tree) change(h *netlink.Handle, plan treePlan) error {
-	for band, a := range plan.bands {
-		// A band that is there is changed in place: what waits in it stays.
-		if err := h.QdiscReplace(leafQdisc(t.index, band, a)); err != nil {
-			return fmt.Errorf("set netem qdisc of band %d: %w", band, err)
+func (t *tree) change(n *netem, plan treePlan) error {
+	h := n.links
+	if err := n.do(func() error {
+		for band, a := range plan.bands {
+			// A band that is there is changed in place: what waits in it stays.
+			if _, err := leafRequest(t.index, band, a).Execute(unix.NETLINK_ROUTE, 0); err != nil {
+				return fmt.Errorf("set netem qdisc of band %d: %w", band, err)
+			}
 		}
+		return nil
+	}); err != nil {
+		return err
 	}
 	before := t.plan
 	// From here on the new bands exist; a failure is undone by the next change.
@@ -190,7 +200,6 @@ func (t *tree) change(h *netlink.Handle, plan treePlan) error {
 
 // filters puts the new filters before the old ones and removes those.
 func (t *tree) filters(h *netlink.Handle, plan treePlan) error {
-	families := []uint16{unix.ETH_P_IP, unix.ETH_P_IPV6}
 	first := firstPriority
 	if len(t.priorities) > 0 {
 		first = int(slices.Min(t.priorities))
@@ -201,12 +210,12 @@ func (t *tree) filters(h *netlink.Handle, plan treePlan) error {
 	}
 	var added []uint16
 	for i, c := range plan.cells {
-		for f, family := range families {
+		for f, family := range ipVersions {
 			if c.prefix.IsValid() && c.prefix.Addr().Is6() != (family == unix.ETH_P_IPV6) {
 				continue
 			}
 			p := uint16(first + 2*i + f)
-			if err := h.FilterAdd(c.selector.filter(t.index, c.band, p, family)); err != nil {
+			if err := h.FilterAdd(c.selector.filter(t.index, c.band, t.dir, p, family)); err != nil {
 				t.priorities = append(t.priorities, added...)
 				return fmt.Errorf("add filter for %s: %w", c.selector, err)
 			}
@@ -221,29 +230,4 @@ func (t *tree) filters(h *netlink.Handle, plan treePlan) error {
 		}
 	}
 	return nil
-}
-
-// close removes the trees when what waits in them has gone out.
-func (n *netem) close() error {
-	var errs []error
-	for _, t := range n.trees {
-		for _, p := range t.priorities {
-			_ = n.links.FilterDel(emptyFilter(t.index, p)) // the tree goes with its filters anyway
-		}
-	}
-	for _, t := range n.trees {
-		t.drain(n.links, func(band int) bool { return band > 0 })
-		err := n.links.QdiscDel(rootQdisc(t.index))
-		if err != nil && !errors.Is(err, unix.ENODEV) && !errors.Is(err, unix.ENOENT) && !errors.Is(err, unix.EINVAL) {
-			errs = append(errs, fmt.Errorf("remove qdisc: %w", err))
-		}
-	}
-	if len(errs) == 0 {
-		n.list, n.trees = nil, nil
-		if n.release != nil {
-			n.release()
-			n.release = nil
-		}
-	}
-	return errors.Join(errs...)
 }

@@ -3,9 +3,11 @@ package agent
 import (
 	"cmp"
 	"fmt"
+	"math"
 	"net/netip"
 	"slices"
 	"strings"
+	"time"
 )
 
 // The netem tree on an interface is a prio qdisc with a netem in each band.
@@ -97,7 +99,32 @@ func (s selector) weight() int {
 // maxCells bounds the filters of one interface.
 const maxCells = 512
 
-// planTree works out the tree for the effects on what a target sends. Traffic
+// facing gives the effects that have something to do in one direction, as if all were
+// on what is sent.
+func facing(effects []effect, dir int) []effect {
+	var out []effect
+	for _, e := range effects {
+		if dir == dirIn {
+			e.out = e.in
+		}
+		if e.in = nil; e.out != nil {
+			out = append(out, e)
+		}
+	}
+	return out
+}
+
+// plannable says why netem cannot carry an effect beside others; nil: it can.
+func plannable(beside []effect, e effect) error {
+	for dir := range 2 {
+		if _, err := planTree(facing(append(slices.Clone(beside), e), dir), treePlan{}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// planTree works out the tree for the effects, each as it is on what goes out. Traffic
 // keeps the band it has in before where that is possible, because packets that
 // wait in a band stay there.
 func planTree(effects []effect, before treePlan) (treePlan, error) {
@@ -155,7 +182,10 @@ func planTree(effects []effect, before treePlan) (treePlan, error) {
 		}
 		bandOf[members[i]], plan.users[b] = b, usersOf(effects, s)
 		plan.cells = append(plan.cells, cell{s, b})
-		plan.bands[b] = combined(effects, s)
+		var err error
+		if plan.bands[b], err = combined(effects, s); err != nil {
+			return treePlan{}, err
+		}
 	}
 	return plan, nil
 }
@@ -178,19 +208,45 @@ func covers(m match, s selector) bool {
 	})
 }
 
-// combined is what the effects do together to what they send there.
-func combined(effects []effect, s selector) action {
+// maxDeviation is the largest jitter that the kernel's sch_netem does not cut: it holds
+// the nanoseconds in 32 bits.
+const maxDeviation = math.MaxInt32 * time.Nanosecond
+
+// combined is what the effects do together to a selector's traffic.
+func combined(effects []effect, s selector) (action, error) {
 	var a action
-	keep := 1.0
+	pass := 1.0 // the share that single losses leave
 	for _, e := range effects {
-		if covers(e.match, s) {
+		if !covers(e.match, s) {
+			continue
+		}
+		if d := e.out.delays(); d != nil {
+			a.table = a.table.plus(d)
+		} else {
 			a.delay += e.out.delay
-			a.jitter += e.out.jitter
-			keep *= 1 - e.out.loss
+		}
+		switch {
+		case e.out.burst == 0:
+			pass *= 1 - e.out.loss
+		case a.burst == 0:
+			a.loss, a.burst = e.out.loss, e.out.burst
+		default:
+			return action{}, errorf(NotSupported, "two faults lose packets of the same peer in bursts; netem has one pattern for both")
 		}
 	}
-	a.loss = 1 - keep
-	return a
+	if a.burst == 0 {
+		a.loss = 1 - pass
+	} else {
+		a.besides = 1 - pass
+	}
+	if a.table == nil {
+		return a, nil
+	}
+	a.delay, a.jitter = a.table.shift(a.delay).scale()
+	if a.jitter > maxDeviation {
+		return action{}, errorf(NotSupported, "delays deviate from their mean by more than %.1fs, the most that netem knows", furthest*maxDeviation.Seconds())
+	}
+	return a, nil
 }
 
 func (s selector) String() string {

@@ -2,6 +2,7 @@ package agent
 
 import (
 	"errors"
+	"math"
 	"net/netip"
 	"slices"
 	"testing"
@@ -69,6 +70,58 @@ func TestPlanTree(t *testing.T) {
 	}
 	if _, err := planTree(many, treePlan{}); !errors.Is(err, &Error{Code: NotSupported}) {
 		t.Errorf("too many bands: %v", err)
+	}
+}
+
+// What a band of netem does is the sum of what its effects do.
+func TestCombined(t *testing.T) {
+	single, burst := action{loss: .2}, action{loss: .1, burst: 5}
+	jitter := func(delay, jitter time.Duration, shape faults.Distribution) action {
+		return action{delay: delay, jitter: jitter, shape: shape}
+	}
+	for _, tt := range []struct {
+		name string
+		of   []action
+		want action // its table aside
+		refused,
+		table bool
+	}{
+		{"losses", []action{single, single}, action{loss: .36}, false, false},
+		{"bursts", []action{burst}, action{loss: .1, burst: 5}, false, false},
+		{"bursts and losses", []action{single, burst, single}, action{loss: .1, burst: 5, besides: .36}, false, false},
+		{"two of bursts", []action{burst, burst}, action{}, true, false},
+		{"delays", []action{{delay: time.Second}, {delay: time.Millisecond}}, action{delay: 1001 * time.Millisecond}, false, false},
+		// Netem's table reaches 32767/8192 deviations.
+		{"jitter", []action{jitter(40*time.Millisecond, 20*time.Millisecond, "")}, action{delay: 40 * time.Millisecond, jitter: 5 * time.Millisecond}, false, true},
+		{"jitter and delay", []action{jitter(40*time.Millisecond, 20*time.Millisecond, ""), {delay: time.Second}},
+			action{delay: 1040 * time.Millisecond, jitter: 5 * time.Millisecond}, false, true},
+		{"two jitters", []action{jitter(40*time.Millisecond, 20*time.Millisecond, ""), jitter(60*time.Millisecond, 20*time.Millisecond, "")},
+			action{delay: 100 * time.Millisecond, jitter: 9996 * time.Microsecond}, false, true},
+		{"the smallest", []action{jitter(time.Millisecond, 1, "")}, action{delay: time.Millisecond, jitter: time.Microsecond}, false, true},
+		{"too wide", []action{jitter(10*time.Second, 9*time.Second, "")}, action{}, true, false},
+	} {
+		var effects []effect
+		for _, a := range tt.of {
+			effects = append(effects, effect{id: "x", out: &a})
+		}
+		got, err := combined(effects, selector{})
+		if errors.Is(err, &Error{Code: NotSupported}) != tt.refused || err != nil && !tt.refused {
+			t.Errorf("%s: %v", tt.name, err)
+		}
+		if (got.table != nil) != (tt.table && !tt.refused) {
+			t.Errorf("%s: %d values in the table", tt.name, len(got.table))
+		}
+		// What netem makes of the table is what was asked for, to its grain.
+		for i, v := range got.table.netem(got.delay, got.jitter) {
+			if made := got.delay + got.jitter*time.Duration(v)/8192; (made - got.table[i]).Abs() > got.jitter/8192+1 {
+				t.Fatalf("%s: value %d is %v, want %v", tt.name, i, made, got.table[i])
+			}
+		}
+		got.table = nil
+		if near := func(a, b time.Duration) bool { return (a - b).Abs() < 5*time.Microsecond }; !near(got.delay, tt.want.delay) || !near(got.jitter, tt.want.jitter) ||
+			math.Abs(got.loss-tt.want.loss) > 1e-9 || math.Abs(got.besides-tt.want.besides) > 1e-9 || got.burst != tt.want.burst {
+			t.Errorf("%s: %+v, want %+v", tt.name, got, tt.want)
+		}
 	}
 }
 

@@ -7,6 +7,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"faultlab/faults"
 )
 
 // pipeline decides about packets: every effect in the order of injection, each
@@ -132,8 +134,7 @@ func newSequence(seed, which uint64) *sequence {
 	return &sequence{Rand: rand.New(rand.NewPCG(seed, which))}
 }
 
-// lose tells whether a packet is lost. In bursts, one after a loss is lost too with
-// 1-1/burst, and one after none with what makes the share right in the long run.
+// lose tells whether a packet is lost; in bursts that hangs on the one before.
 func (a *action) lose(r *sequence) bool {
 	p := a.loss
 	if p == 0 {
@@ -143,14 +144,19 @@ func (a *action) lose(r *sequence) bool {
 		return r.next(a.loss)
 	}
 	if a.burst > 0 && r.begun {
-		if r.lost {
-			p = 1 - 1/a.burst
-		} else {
-			p = a.loss / (a.burst * (1 - a.loss))
+		begin, end := a.transitions()
+		if p = begin; r.lost {
+			p = 1 - end
 		}
 	}
 	r.begun, r.lost = true, r.Float64() < p
 	return r.lost
+}
+
+// transitions gives the chances that a burst begins after a packet that was not lost,
+// and ends after one that was.
+func (a *action) transitions() (begin, end float64) {
+	return a.loss / (a.burst * (1 - a.loss)), 1 / a.burst
 }
 
 // next is the next fate of a block in which exactly a share is lost.
@@ -166,10 +172,13 @@ func (r *sequence) next(share float64) bool {
 	return lost
 }
 
-// draw gives one delay, even over delay-jitter to delay+jitter.
+// draw gives one delay.
 func (a *action) draw(r *rand.Rand) time.Duration {
-	if a.jitter == 0 {
+	switch {
+	case a.jitter == 0:
 		return a.delay
+	case a.shape == "" || a.shape == faults.Uniform:
+		return a.delay - a.jitter + time.Duration(r.Int64N(2*int64(a.jitter)+1))
 	}
-	return a.delay - a.jitter + time.Duration(r.Int64N(2*int64(a.jitter)+1))
+	return a.shaped(shapes[a.shape]()[r.IntN(quantiles)])
 }

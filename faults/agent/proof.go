@@ -49,20 +49,22 @@ func median(d []time.Duration) time.Duration {
 	return s[len(s)/2]
 }
 
-// delaySeen reports whether the added delay measured is the one set: within a
-// fifth of it (and 0.3 ms, but never less than half), what jitter does to a
-// median of n, and slack for the machine. That it is not too long is told by the
-// quickest packet as well: a busy machine makes medians late, but not every packet.
-// Without jitter none can be faster than the delay; with it the least of n even
-// draws over delay±jitter lies on average 2*jitter/(n+1) above delay-jitter.
-func delaySeen(added, quickest, set, jitter time.Duration, n int, slack time.Duration) bool {
-	// The median of n even draws over ±jitter deviates by about jitter/sqrt(n+2);
-	// four times that is met practically always.
-	spread := time.Duration(4 * float64(jitter) / math.Sqrt(float64(n)+2))
-	spread = min(spread, jitter)
+// delaySeen reports whether the added delay measured is what want has more than base,
+// which was expected without the fault: within a fifth of it (and 0.3 ms, but never less
+// than half), what jitter does to a median of n, and slack for the machine. That it is
+// not too long is told by the quickest packet as well: a busy machine makes medians late,
+// but not every packet. Without jitter none can be faster than the delay; with it the
+// least of n draws is on average about the quantile at 1/(n+1).
+func delaySeen(added, quickest time.Duration, want, base outlook, n int, slack time.Duration) bool {
+	set := want.delay - base.delay
+	// The median of n draws is where a share of the distribution ends that has the
+	// mean 1/2 and the deviation 1/(2*sqrt(n+2)), by the order statistics of n even
+	// draws; four deviations are met practically always.
+	share := min(2/math.Sqrt(float64(n)+2), .5)
+	early, late := want.delay-want.at(.5-share), want.at(.5+share)-want.delay
 	least := max(set/2, set*4/5-300*time.Microsecond)
-	top := min(added, quickest+jitter-2*jitter/time.Duration(n+1))
-	return added >= least-spread && added > set/4 && top <= set*6/5+spread+slack
+	top := min(added, quickest+want.delay-want.at(1/float64(n+1)))
+	return added >= least-early && added > set/4 && top <= set*6/5+late+slack
 }
 
 // delayGone reports whether what is left of a delay is closer to nothing than to it.

@@ -3,8 +3,11 @@ package agent
 import (
 	"math"
 	"math/rand/v2"
+	"net/netip"
 	"testing"
 	"time"
+
+	"faultlab/faults"
 )
 
 func TestBinomialBand(t *testing.T) {
@@ -53,6 +56,11 @@ func TestProbeCountTellsFromNone(t *testing.T) {
 	}
 }
 
+// delayed is the outlook with one delay.
+func delayed(delay, jitter time.Duration, shape faults.Distribution) outlook {
+	return expect([]effect{{out: &action{delay: delay, jitter: jitter, shape: shape}}}, netip.Addr{}, 0, "icmp")
+}
+
 func TestDelayVerdicts(t *testing.T) {
 	for _, tt := range []struct {
 		added, set, jitter time.Duration
@@ -68,7 +76,7 @@ func TestDelayVerdicts(t *testing.T) {
 		{2, 20, 20, false, true}, // however large the jitter, nothing is not something
 	} {
 		ms := time.Millisecond
-		if got := delaySeen(tt.added*ms, tt.added*ms, tt.set*ms, tt.jitter*ms, 15, 3*ms); got != tt.seen {
+		if got := delaySeen(tt.added*ms, tt.added*ms, delayed(tt.set*ms, tt.jitter*ms, ""), outlook{}, 15, 3*ms); got != tt.seen {
 			t.Errorf("%+v: seen %v", tt, got)
 		}
 		if got := delayGone(tt.added*ms, tt.set*ms); got != tt.gone {
@@ -87,7 +95,7 @@ func TestDelayVerdicts(t *testing.T) {
 		{5, 1, 40, 20, false},
 	} {
 		ms := time.Millisecond
-		if got := delaySeen(tt.added*ms, tt.quickest*ms, tt.set*ms, tt.jitter*ms, 15, 3*ms); got != tt.seen {
+		if got := delaySeen(tt.added*ms, tt.quickest*ms, delayed(tt.set*ms, tt.jitter*ms, ""), outlook{}, 15, 3*ms); got != tt.seen {
 			t.Errorf("%+v: seen %v", tt, got)
 		}
 	}

@@ -168,7 +168,7 @@ func proveActive(ctx context.Context, sp space, e effect, r route, before time.D
 		}
 		m = measurement(r, res, before, want)
 		delayOK := set.delay == 0 || len(res.rtts) > 0 &&
-			delaySeen(median(res.rtts)-before, slices.Min(res.rtts)-before, set.delay, want.jitter, len(res.rtts), slack+before/2)
+			delaySeen(median(res.rtts)-before, slices.Min(res.rtts)-before, want, base, len(res.rtts), slack+before/2)
 		lossOK := set.loss == 0 || lossSeen(res.lost(), res.sent, want, base)
 		if delayOK && lossOK {
 			return m, nil

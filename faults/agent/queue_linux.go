@@ -2,6 +2,7 @@ package agent
 
 import (
 	"errors"
+	"slices"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -29,6 +30,9 @@ func (q *queue) install(e effect) error {
 	if err := q.rules.hook(); err != nil {
 		return err
 	}
+	if err := q.suit(append(q.pipe.effects(), e)); err != nil {
+		return err
+	}
 	q.pipe.add(e)
 	return q.rules.set(q.pipe.effects(), q.num)
 }
@@ -46,12 +50,17 @@ func (q *queue) uninstall(id string) error {
 		}
 	}
 	if len(left) > 0 {
-		return nil
+		return q.suit(left)
 	}
 	// The rules feed nothing any more. What waits is let go before the chains
 	// are, because the kernel drops what is queued when a hook is removed.
 	q.silence()
 	return q.rules.unhook()
+}
+
+// suit has the queue hand over packets as the effects need them.
+func (q *queue) suit(effects []effect) error {
+	return q.whole(!slices.ContainsFunc(effects, func(e effect) bool { return !e.lengthens() }))
 }
 
 // listen opens the queue if it is not open.

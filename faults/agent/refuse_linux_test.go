@@ -14,6 +14,7 @@ import (
 
 	"github.com/vishvananda/netlink"
 	"github.com/vishvananda/netns"
+	"golang.org/x/sys/unix"
 )
 
 func TestRefusals(t *testing.T) {
@@ -113,6 +114,51 @@ func TestNetemRefusesForeignQdisc(t *testing.T) {
 		a := startAgent(t, backend)
 		if _, err := a.try(t, l, "latency", `{"delay":"5ms"}`); !errors.Is(err, &Error{Code: Refused}) || !strings.Contains(err.Error(), "not ours") {
 			t.Errorf("a foreign qdisc: %v", err)
+		}
+		a.take(t, a.put(t, l, "latency", `{"delay":"5ms","direction":"in"}`).ID) // it is not in the way of that
+	})
+}
+
+// Where somebody else has taken what arrives, nothing is put; a filter that somebody
+// adds to our qdisc stays, and the qdisc for it.
+func TestNetemRefusesForeignIngress(t *testing.T) {
+	backends(t, func(t *testing.T, backend string) {
+		if backend != "netem" {
+			t.Skip("the queue leaves qdiscs alone")
+		}
+		l := newLab(t)
+		a := startAgent(t, backend)
+		var index int
+		at := func(f func() error) { t.Helper(); must(t, inNamespace(l.target, f)) }
+		at(func() error {
+			link, err := netlink.LinkByName("eth0")
+			index = link.Attrs().Index
+			return err
+		})
+		attrs := netlink.QdiscAttrs{LinkIndex: index, Parent: netlink.HANDLE_INGRESS, Handle: ingressHandle}
+		for _, q := range []netlink.Qdisc{&netlink.Clsact{QdiscAttrs: attrs}, &netlink.Ingress{QdiscAttrs: attrs}} {
+			at(func() error { return netlink.QdiscAdd(q) })
+			before := l.snapshot()
+			for _, dir := range []string{"in", "both"} {
+				_, err := a.try(t, l, "latency", `{"delay":"5ms","direction":"`+dir+`"}`)
+				if !errors.Is(err, &Error{Code: Refused}) || !strings.Contains(err.Error(), q.Type()+" qdisc that is not ours") {
+					t.Errorf("%s with a foreign %s: %v", dir, q.Type(), err)
+				}
+			}
+			a.take(t, a.put(t, l, "latency", `{"delay":"5ms"}`).ID)
+			if after := l.snapshot(); after != before {
+				t.Errorf("now there is\n%s\nbefore\n%s", after, before)
+			}
+			at(func() error { return netlink.QdiscDel(q) })
+		}
+		e := a.put(t, l, "latency", `{"delay":"5ms","direction":"in"}`)
+		foreign := arrivalsFilter(index, 0)
+		foreign.Priority, foreign.Protocol, foreign.ClassId = 7, unix.ETH_P_IP, 1
+		foreign.Sel = &netlink.TcU32Sel{Nkeys: 1, Keys: selector{proto: "udp", port: 9}.keys(unix.ETH_P_IP, dirIn)}
+		at(func() error { return netlink.FilterAdd(foreign) })
+		a.take(t, e.ID)
+		if left := l.snapshot(); !strings.Contains(left, "pref 7 ") || strings.Contains(left, arrivalsName) {
+			t.Errorf("somebody else's filter is gone, or ours is not:\n%s", left)
 		}
 	})
 }

@@ -75,7 +75,7 @@ type pipes struct {
 	io.WriteCloser
 }
 
-func startAgent(t *testing.T, backend string) *testAgent {
+func startAgent(t testing.TB, backend string) *testAgent {
 	t.Helper()
 	needRoot(t)
 	cmd := exec.Command(os.Args[0])
@@ -107,7 +107,7 @@ var injections struct {
 }
 
 // put injects a fault or fails the test.
-func (a *testAgent) put(t *testing.T, l *testLab, kind, params string, more ...func(*InjectRequest)) *Entry {
+func (a *testAgent) put(t testing.TB, l *testLab, kind, params string, more ...func(*InjectRequest)) *Entry {
 	t.Helper()
 	e, err := a.try(t, l, kind, params, more...)
 	if err != nil {
@@ -119,7 +119,7 @@ func (a *testAgent) put(t *testing.T, l *testLab, kind, params string, more ...f
 	return e
 }
 
-func (a *testAgent) try(t *testing.T, l *testLab, kind, params string, more ...func(*InjectRequest)) (*Entry, error) {
+func (a *testAgent) try(t testing.TB, l *testLab, kind, params string, more ...func(*InjectRequest)) (*Entry, error) {
 	t.Helper()
 	injections.Lock()
 	injections.n++
@@ -134,7 +134,7 @@ func (a *testAgent) try(t *testing.T, l *testLab, kind, params string, more ...f
 	return a.Inject(ctx, req)
 }
 
-func (a *testAgent) take(t *testing.T, id string) *Entry {
+func (a *testAgent) take(t testing.TB, id string) *Entry {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()

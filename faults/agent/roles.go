@@ -9,6 +9,7 @@ import (
 	"faultlab/faults/agent/keeper"
 	"faultlab/faults/agent/ledger"
 	"faultlab/faults/agent/standin"
+	"faultlab/faults/agent/trap"
 )
 
 // roleVariable of the environment makes a process of this executable one of the
@@ -26,6 +27,7 @@ var acts = map[string]keeper.Act{
 	database.RestoreAct: database.Restore,
 	ledger.PutBackAct:   ledger.PutBack,
 	disk.RestoreAct:     disk.Restore,
+	trap.ResumeAct:      trap.Resume,
 	removeTreesAct:      removeTrees,
 }
 
@@ -36,6 +38,7 @@ const removeTreesAct = "remove-netem"
 type treesOf struct {
 	PID   int    `json:"pid"`
 	Inode uint64 `json:"inode"`
+	Bare  []int  `json:"bare,omitempty"` // interfaces whose transmit queue had the length 0
 }
 
 // child is a process of the agent's own executable in a role.

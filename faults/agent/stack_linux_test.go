@@ -1,7 +1,6 @@
 package agent
 
 import (
-	"math"
 	"testing"
 	"time"
 )
@@ -80,24 +79,5 @@ func TestRevertKeepsWhatWaits(t *testing.T) {
 		if n := <-rtts; n != 400 {
 			t.Errorf("%d of 400 answered while the last fault was reverted", n)
 		}
-	})
-}
-
-func TestJitter(t *testing.T) {
-	backends(t, func(t *testing.T, backend string) {
-		l := newLab(t)
-		a := startAgent(t, backend)
-		e := a.put(t, l, "latency", `{"delay":"40ms","jitter":"20ms"}`)
-		rtts := l.ping(peerAddr, 400, time.Millisecond, time.Second)
-		lo, hi, sum := time.Hour, time.Duration(0), time.Duration(0)
-		for _, r := range rtts {
-			lo, hi, sum = min(lo, r), max(hi, r), sum+r
-		}
-		mean := sum / time.Duration(len(rtts))
-		// Standard error of 400 even draws over ±20 ms is 0.58 ms.
-		if math.Abs(float64(mean-40*time.Millisecond)) > float64(3*time.Millisecond+tolerance()) || lo < 19*time.Millisecond || lo > 25*time.Millisecond+tolerance() || hi < 55*time.Millisecond {
-			t.Errorf("mean %v, least %v, most %v; want 40 ms, 20 ms, 60 ms", mean, lo, hi)
-		}
-		a.take(t, e.ID)
 	})
 }

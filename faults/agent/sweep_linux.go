@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strconv"
+	"strings"
 
 	"faultlab/faults/agent/carrier"
 	"faultlab/faults/agent/database"
@@ -70,24 +72,42 @@ func clearTrees(h *netlink.Handle) (removed []string, err error) {
 		return nil, err
 	}
 	for _, l := range list {
+		if isArrivals(l) {
+			// With what leads to it; that interface may have gone.
+			index, _ := strconv.Atoi(strings.TrimPrefix(l.Attrs().Name, arrivalsName))
+			if _, err := clearArrivals(h, index); err != nil {
+				return removed, err
+			}
+			removed = append(removed, l.Attrs().Name)
+			continue
+		}
+		// Filters of ours that lead to an IFB which somebody removed drop all that arrives.
+		found, err := endRedirect(h, l.Attrs().Index, false)
+		if err != nil {
+			return removed, err
+		}
 		q, err := rootOf(h, l)
 		if err != nil {
 			return removed, err
 		}
-		if q == nil || q.Attrs().Handle != netlink.MakeHandle(rootMajor, 0) {
-			continue
+		if q != nil && q.Attrs().Handle == netlink.MakeHandle(rootMajor, 0) {
+			if err := h.QdiscDel(q); err != nil {
+				return removed, err
+			}
+			found = true
 		}
-		if err := h.QdiscDel(q); err != nil {
-			return removed, err
+		if found {
+			removed = append(removed, l.Attrs().Name)
 		}
-		removed = append(removed, l.Attrs().Name)
 	}
 	return removed, nil
 }
 
 // keepTrees has a keeper remove the trees of a namespace if this agent dies.
-func (s *linuxSpace) keepTrees(k carrier.Keeper) func() (func(), error) {
-	return func() (func(), error) { return k.Keep(removeTreesAct, treesOf{s.pid, s.inode}) }
+func (s *linuxSpace) keepTrees(k carrier.Keeper) func([]int) (func(), error) {
+	return func(bare []int) (func(), error) {
+		return k.Keep(removeTreesAct, treesOf{PID: s.pid, Inode: s.inode, Bare: bare})
+	}
 }
 
 // removeTrees is the keeper's act. Where another agent holds the namespace it fails,
@@ -120,6 +140,8 @@ func removeTrees(args json.RawMessage) error {
 		return err
 	}
 	defer h.Close()
-	_, err = clearTrees(h)
+	if _, err = clearTrees(h); err == nil {
+		shorten(h, of.Bare)
+	}
 	return err
 }

@@ -69,7 +69,7 @@ func (l *testLab) ping(to string, count int, interval, wait time.Duration) []tim
 }
 
 // roomy gives a socket a large buffer: what a slow reader loses is not the fault's doing.
-func roomy(t *testing.T, c net.PacketConn) {
+func roomy(t testing.TB, c net.PacketConn) {
 	t.Helper()
 	raw, err := c.(syscall.Conn).SyscallConn()
 	must(t, err)
@@ -108,9 +108,23 @@ func (l *testLab) connects(to string, n int) []time.Duration {
 // way, and tells which arrived.
 func (l *testLab) datagrams(n int, from netns.NsHandle) []bool {
 	l.t.Helper()
-	to, addr := l.peer, peerAddr
 	if from == l.peer {
-		to, addr = l.target, targetAddr
+		return l.datagramsTo(n, targetAddr)
+	}
+	return l.datagramsTo(n, peerAddr)
+}
+
+func (l *testLab) datagramsTo(n int, addr string) []bool {
+	l.t.Helper()
+	return l.datagramsWithin(n, addr, 300*time.Millisecond)
+}
+
+// datagramsWithin waits for those that are on their way when the last is sent.
+func (l *testLab) datagramsWithin(n int, addr string, wait time.Duration) []bool {
+	l.t.Helper()
+	to, from := l.peer, l.target
+	if addr == targetAddr || addr == target6Addr {
+		to, from = from, to
 	}
 	var in net.PacketConn
 	must(l.t, inNamespace(to, func() (err error) {
@@ -125,6 +139,10 @@ func (l *testLab) datagrams(n int, from netns.NsHandle) []bool {
 		return err
 	}))
 	defer out.Close()
+	raw, err := out.(syscall.Conn).SyscallConn()
+	must(l.t, err)
+	// What waits is still the sender's; its buffer must not make it wait as well.
+	must(l.t, raw.Control(func(fd uintptr) { _ = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_SNDBUFFORCE, 64<<20) }))
 	got := make([]bool, n)
 	done := make(chan struct{})
 	go func() {
@@ -146,13 +164,13 @@ func (l *testLab) datagrams(n int, from netns.NsHandle) []bool {
 			time.Sleep(2 * time.Millisecond)
 		}
 	}
-	time.Sleep(300 * time.Millisecond) // what is on its way
+	time.Sleep(wait)
 	in.SetReadDeadline(time.Now())
 	<-done
 	return got
 }
 
-// snapshot is what nft and tc show of the target: rules, qdiscs and filters.
+// snapshot is what nft, tc and ip show of the target: rules, qdiscs, filters and links.
 func (l *testLab) snapshot() string {
 	l.t.Helper()
 	var b strings.Builder
@@ -172,6 +190,8 @@ func (l *testLab) snapshot() string {
 	run("nft", "list", "ruleset")
 	run("tc", "qdisc", "show")
 	run("tc", "filter", "show", "dev", "eth0")
+	run("tc", "filter", "show", "dev", "eth0", "ingress")
+	run("ip", "-o", "link")
 	return b.String()
 }
 

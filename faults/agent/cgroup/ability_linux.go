@@ -8,6 +8,7 @@ import (
 
 // users are the kinds of faults that need a controller.
 var users = []struct{ controller, kinds string }{
+	{"blkio", "disk-slow"},
 	{"cpu", "cpu-throttle"},
 	{"freezer", "pause"},
 	{"memory", "memory-limit, memory-pressure"},

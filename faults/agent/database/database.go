@@ -6,6 +6,12 @@
 // rest is written down before it happens, twice: with the keeper, and in the
 // server itself, together with the change, so that a later injection or sweep puts
 // it back even when the whole machine went down in between.
+//
+// A slow statement changes nothing in the server: see package trap. A policy with a
+// function that sleeps would not slow superusers, would change the plans of all
+// statements on the table and make COPY fail; a proxy in front of the port would see no
+// session that is open already and nothing over TLS, and the server would not show the
+// statement as active.
 package database
 
 import (
@@ -20,28 +26,32 @@ import (
 
 	"faultlab/faults"
 	"faultlab/faults/agent/carrier"
+	"faultlab/faults/agent/trap"
 )
 
 // Carry gives the carrier of an order for a fault in a database, and nil for others.
-func Carry(o carrier.Order) (carrier.Carrier, error) {
+// What slow statements stop is in holds, one for all of an agent.
+func Carry(o carrier.Order, holds *trap.Holds) (carrier.Carrier, error) {
 	at := func(c faults.Connection) base {
 		return base{server: server{pid: o.Target.PID, connection: c, inNetwork: o.Target.InNetwork}, keeper: o.Keeper, probes: new(atomic.Uint64)}
 	}
 	switch f := o.Fault.(type) {
 	case faults.PgDroppedIndex:
-		return &index{base: at(f.Connection), fault: f}, nil
+		return &index{written: written{base: at(f.Connection)}, fault: f}, nil
 	case faults.PgLock:
 		return &lock{base: at(f.Connection), fault: f}, nil
 	case faults.PgConnections:
 		return &connections{base: at(f.Connection), fault: f}, nil
+	case faults.PgSlowStatement:
+		return slow(at(f.Connection), f, o.Seed, holds), nil
 	case faults.PgStaleStatistics:
-		return &statistics{base: at(f.Connection), fault: f}, nil
+		return &statistics{written: written{base: at(f.Connection)}, fault: f}, nil
 	case faults.PgReplicaLag:
-		return &replica{base: at(f.Connection), fault: f}, nil
+		return &replica{written: written{base: at(f.Connection)}, fault: f}, nil
 	case faults.RedisPause:
 		return &pause{base: at(f.Connection), fault: f}, nil
 	case faults.RedisMemory:
-		return &memory{base: at(f.Connection), fault: f}, nil
+		return &memory{written: written{base: at(f.Connection)}, fault: f}, nil
 	}
 	return nil, nil
 }

@@ -13,11 +13,9 @@ import (
 
 // index carries faults.PgDroppedIndex.
 type index struct {
-	base
-	fault   faults.PgDroppedIndex
-	undo    *undo // while it is dropped
-	query   string
-	release func()
+	written
+	fault faults.PgDroppedIndex
+	query string
 }
 
 func (f *index) Place(ctx context.Context) (carrier.Placed, error) {
@@ -44,10 +42,9 @@ func (f *index) Place(ctx context.Context) (carrier.Placed, error) {
 	}
 	u := f.newUndo(rand.Text())
 	u.Index = d
-	if f.release, err = f.keep(ctx, c, u.ID, "table"); err != nil {
+	if err := f.promise(ctx, c, u, "table"); err != nil {
 		return carrier.Placed{}, err
 	}
-	f.undo = &u
 	err = pgx.BeginFunc(ctx, c, func(tx pgx.Tx) error {
 		if err := write(ctx, tx, u); err != nil {
 			return err
@@ -106,10 +103,9 @@ func (f *index) Take(ctx context.Context) error {
 	}
 	defer c.Close(ctx)
 	d := f.undo.Index
-	if err := putBack(ctx, c, *f.undo); err != nil {
-		return explain("build index "+d.Name, err)
+	if err := f.back(ctx, c); err != nil {
+		return err
 	}
-	f.done()
 	found, err := find(ctx, c, "index", d.Name)
 	if err != nil {
 		return noProbe(err) // somebody has dropped the table meanwhile
@@ -129,32 +125,6 @@ func (f *index) Take(ctx context.Context) error {
 		return carrier.Errorf(carrier.NoProbe, "%s is back as it was; the plan uses %s now", d.Name, e.Plan)
 	}
 	return nil
-}
-
-func (f *index) Drop() error {
-	if f.undo == nil {
-		return nil
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), restoreTime)
-	defer cancel()
-	c, err := f.postgres(ctx, application)
-	if err != nil {
-		return err // what is written in the database, and the keeper, will do it
-	}
-	defer c.Close(ctx)
-	if err := putBack(ctx, c, *f.undo); err != nil {
-		return explain("build index "+f.undo.Index.Name, err)
-	}
-	f.done()
-	return nil
-}
-
-func (f *index) done() {
-	f.undo = nil
-	if f.release != nil {
-		f.release()
-		f.release = nil
-	}
 }
 
 // droppedIndex is all there is to know about an index.

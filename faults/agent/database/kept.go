@@ -132,6 +132,8 @@ func read(ctx context.Context, c *pgx.Conn) (list []undo, err error) {
 // putBack does what an undo says. It may come twice.
 func putBack(ctx context.Context, c *pgx.Conn, u undo) error {
 	switch {
+	case u.Replica != nil:
+		return restoreReplay(ctx, c, func(kept undo) bool { return kept.ID == u.ID })
 	case u.Index != nil:
 		return u.Index.putBack(ctx, c, u.ID)
 	case u.Statistics != nil:

@@ -21,10 +21,8 @@ import (
 // memory carries faults.RedisMemory. The limit lasts as long as the server's process;
 // so does a user that is switched off, whose name is the undo.
 type memory struct {
-	base
-	fault   faults.RedisMemory
-	undo    *undo
-	release func()
+	written
+	fault faults.RedisMemory
 }
 
 // lowMemory is how to give Redis its limit back.
@@ -73,10 +71,9 @@ func (f *memory) Place(ctx context.Context) (carrier.Placed, error) {
 	if err != nil {
 		return carrier.Placed{}, err
 	}
-	if f.release, err = f.keep(ctx, nil, u.ID, "redis"); err != nil {
+	if err := f.promise(ctx, nil, u, "redis"); err != nil {
 		return carrier.Placed{}, err
 	}
-	f.undo = &u
 	if err := c.Do(ctx, "ACL", "SETUSER", name, "off").Err(); err != nil {
 		return carrier.Placed{}, fmt.Errorf("write down what to put back: %w", err)
 	}
@@ -214,12 +211,4 @@ func (f *memory) Drop() error {
 	}
 	f.done()
 	return nil
-}
-
-func (f *memory) done() {
-	f.undo = nil
-	if f.release != nil {
-		f.release()
-		f.release = nil
-	}
 }

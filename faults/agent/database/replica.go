@@ -17,10 +17,8 @@ import (
 // replica carries faults.PgReplicaLag. A replica has no table to write an undo in, so
 // it stands in the server's configuration, as a setting that means nothing to it.
 type replica struct {
-	base
-	fault   faults.PgReplicaLag
-	undo    *undo
-	release func()
+	written
+	fault faults.PgReplicaLag
 }
 
 // heldReplay is how to let a replica go on.
@@ -76,10 +74,9 @@ func (f *replica) Place(ctx context.Context) (carrier.Placed, error) {
 	if err != nil {
 		return carrier.Placed{}, err
 	}
-	if f.release, err = f.keep(ctx, c, u.ID, "replica"); err != nil {
+	if err := f.promise(ctx, c, u, "replica"); err != nil {
 		return carrier.Placed{}, err
 	}
-	f.undo = &u
 	if err := holdReplay(ctx, c, u, f.fault.Delay); err != nil {
 		return carrier.Placed{}, explain("delay replay", err)
 	}
@@ -218,11 +215,9 @@ func (f *replica) Take(ctx context.Context) error {
 		return err
 	}
 	defer c.Close(ctx)
-	id := f.undo.ID
-	if err := restoreReplay(ctx, c, func(u undo) bool { return u.ID == id }); err != nil {
-		return explain("let replay go on", err)
+	if err := f.back(ctx, c); err != nil {
+		return err
 	}
-	f.done()
 	var received string
 	if err := c.QueryRow(ctx, "SELECT coalesce(pg_last_wal_receive_lsn(), '0/0')::text").Scan(&received); err != nil {
 		return noProbe(err)
@@ -235,31 +230,4 @@ func (f *replica) Take(ctx context.Context) error {
 		return fmt.Errorf("the replica catches up: %w", err)
 	}
 	return nil
-}
-
-func (f *replica) Drop() error {
-	if f.undo == nil {
-		return nil
-	}
-	ctx, cancel := dropping()
-	defer cancel()
-	c, err := f.postgres(ctx, application)
-	if err != nil {
-		return err // what is written in the configuration, and the keeper, will do it
-	}
-	defer c.Close(ctx)
-	id := f.undo.ID
-	if err := restoreReplay(ctx, c, func(u undo) bool { return u.ID == id }); err != nil {
-		return explain("let replay go on", err)
-	}
-	f.done()
-	return nil
-}
-
-func (f *replica) done() {
-	f.undo = nil
-	if f.release != nil {
-		f.release()
-		f.release = nil
-	}
 }

@@ -14,10 +14,8 @@ import (
 
 // statistics carries faults.PgStaleStatistics.
 type statistics struct {
-	base
-	fault   faults.PgStaleStatistics
-	undo    *undo
-	release func()
+	written
+	fault faults.PgStaleStatistics
 }
 
 // staleTable is how to mend a table's statistics.
@@ -62,10 +60,9 @@ func (f *statistics) Place(ctx context.Context) (carrier.Placed, error) {
 	if before < 2*float64(rows) {
 		return carrier.Placed{}, carrier.Errorf(carrier.BadRequest, "rows is %d; the planner reckons with %.0f in %s: want less than half of that", rows, before, table.name)
 	}
-	if f.release, err = f.keep(ctx, c, u.ID, "table"); err != nil {
+	if err := f.promise(ctx, c, u, "table"); err != nil {
 		return carrier.Placed{}, err
 	}
-	f.undo = &u
 	err = pgx.BeginFunc(ctx, c, func(tx pgx.Tx) error {
 		if err := write(ctx, tx, u); err != nil {
 			return err
@@ -162,10 +159,9 @@ func (f *statistics) Take(ctx context.Context) error {
 	}
 	defer c.Close(ctx)
 	table := f.undo.Statistics.Table
-	if err := putBack(ctx, c, *f.undo); err != nil {
-		return explain("analyse "+table, err)
+	if err := f.back(ctx, c); err != nil {
+		return err
 	}
-	f.done()
 	reckoned, err := estimate(ctx, c, table)
 	if err != nil {
 		return noProbe(err)
@@ -181,30 +177,4 @@ func (f *statistics) Take(ctx context.Context) error {
 		return carrier.Errorf(carrier.Unproved, "the planner reckons with %.0f rows in %s; there are %.0f", reckoned, table, rows)
 	}
 	return nil
-}
-
-func (f *statistics) Drop() error {
-	if f.undo == nil {
-		return nil
-	}
-	ctx, cancel := dropping()
-	defer cancel()
-	c, err := f.postgres(ctx, application)
-	if err != nil {
-		return err // what is written in the database, and the keeper, will do it
-	}
-	defer c.Close(ctx)
-	if err := putBack(ctx, c, *f.undo); err != nil {
-		return explain("analyse "+f.undo.Statistics.Table, err)
-	}
-	f.done()
-	return nil
-}
-
-func (f *statistics) done() {
-	f.undo = nil
-	if f.release != nil {
-		f.release()
-		f.release = nil
-	}
 }

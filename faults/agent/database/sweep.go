@@ -2,11 +2,13 @@ package database
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 
 	"faultlab/faults"
+	"faultlab/faults/agent/trap"
 )
 
 // Sweep puts back what dead agents left in the PostgreSQL servers of a target, as far
@@ -32,6 +34,11 @@ func sweep(ctx context.Context, s server) (done []string, err error) {
 		return nil, nil // it does not let us in; what is there stays for who has a password
 	}
 	defer c.Close(ctx)
+	if w, err := s.where(ctx, c); err == nil {
+		if n := new(trap.Holds).Release(w.PID); n > 0 {
+			done = append(done, fmt.Sprintf("let %d stopped processes of PostgreSQL go on", n))
+		}
+	}
 	if u, err := keptReplay(ctx, c); err == nil && u != nil && u.stale() {
 		if err := restoreReplay(ctx, c, undo.stale); err != nil {
 			return done, explain("put back what a dead agent left", err)

@@ -91,7 +91,7 @@ func (s *session) down() {
 	}
 	if errors.Is(err, io.EOF) {
 		s.mu.Lock()
-		hangs := s.isRaw && s.raw.end != nil
+		hangs := s.isRaw.Load() && s.raw.end != nil
 		s.mu.Unlock()
 		if !hangs {
 			_ = s.client.CloseWrite()

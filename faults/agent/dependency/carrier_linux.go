@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"strings"
+	"net/netip"
+	"slices"
+	"sync"
 	"time"
 
 	"faultlab/faults"
@@ -14,8 +16,8 @@ import (
 
 const attempts = 3 // a count outside its band is taken again: bands are 99.9 percent
 
-// fault carries one fault: a stage of the proxy of its port.
-type fault struct {
+// Fault carries one fault: a stage of the proxy of its port.
+type Fault struct {
 	proxies *Proxies
 	order   carrier.Order
 	calls   faults.Calls
@@ -25,10 +27,14 @@ type fault struct {
 	ask     inquiry
 	base    outcome
 	proved  bool
+	stand   *standIn // answers probes, where the server cannot show the fault
+
+	mu    sync.Mutex
+	notes []string
 }
 
 // Carry gives the carrier of a fault of this family, and nil for others.
-func (ps *Proxies) Carry(o carrier.Order) (carrier.Carrier, error) {
+func (ps *Proxies) Carry(o carrier.Order) (*Fault, error) {
 	calls, only, a, ok := compile(o.Fault)
 	if !ok {
 		return nil, nil
@@ -41,29 +47,43 @@ func (ps *Proxies) Carry(o carrier.Order) (carrier.Carrier, error) {
 	if seed == 0 && drawn {
 		seed = rand.Uint64N(1<<53-1) + 1 // survives any JSON reader
 	}
-	return &fault{proxies: ps, order: o, calls: calls, drawn: drawn, stage: newStage(o.ID, calls, only, a, seed)}, nil
+	f := &Fault{proxies: ps, order: o, calls: calls, drawn: drawn, stage: newStage(o.ID, calls, only, a, seed)}
+	peers, err := calls.Peer.Prefixes()
+	if err != nil {
+		return nil, err
+	}
+	return f, f.Aim(peers)
+}
+
+// Peers are whom the fault is for: addresses, and names that the caller of Aim looks up.
+func (f *Fault) Peers() (fixed []netip.Prefix, names []string) {
+	return *f.stage.peers.Load(), f.calls.Peer.Names
+}
+
+// Aim says whom the fault concerns, before Place and while it is active; none: everybody.
+func (f *Fault) Aim(peers []netip.Prefix) error {
+	f.stage.peers.Store(&peers)
+	if f.proxy == nil {
+		return nil
+	}
+	return f.proxy.steer()
 }
 
 // Place implements [carrier.Carrier].
-func (f *fault) Place(ctx context.Context) (carrier.Placed, error) {
+func (f *Fault) Place(ctx context.Context) (carrier.Placed, error) {
 	var err error
-	bare := &proxy{port: uint16(f.calls.Port), in: f.order.Target.InNetwork}
+	bare := newProxy(f.order.Target, f.calls)
 	if f.ask, err = f.inquire(); err != nil {
 		return carrier.Placed{}, err
 	}
-	for _, a := range bare.addresses() {
-		if c, err := bare.dial(ctx, a, ownMark, nil); err == nil {
-			c.Close()
-			f.ask.to = a
-			break
-		}
-	}
-	if f.ask.to == "" {
-		return carrier.Placed{}, &carrier.Error{Code: carrier.NoProbe, Message: fmt.Sprintf("nothing accepts connections on port %d of the target", f.calls.Port),
-			Remedy: "name the port that the server listens on inside the container"}
-	}
-	if f.proxy, err = f.proxies.add(f.order.Target, uint16(f.calls.Port), f.stage); err != nil {
+	if err := f.reach(ctx, bare); err != nil {
 		return carrier.Placed{}, err
+	}
+	if f.proxy, err = f.proxies.add(f.order.Target, f.calls, f.stage); err != nil {
+		return carrier.Placed{}, err
+	}
+	if f.proxy.translation() == nil {
+		f.note("the server sees the target's own address in place of the caller's: nftables cannot translate it here")
 	}
 	// The stage is in place but not on yet: what a call gets through the proxy.
 	if err := f.baseline(ctx, bare); err != nil {
@@ -73,12 +93,22 @@ func (f *fault) Place(ctx context.Context) (carrier.Placed, error) {
 	if s := hides(f.others(), c); s != nil {
 		return carrier.Placed{}, carrier.Errorf(carrier.Unproved, "injection %s takes all these calls already", s.id)
 	}
+	unseen := f.proxy.unseenBy(f.stage)
 	f.stage.on.Store(true)
 	m, err := f.prove(ctx)
 	if err != nil {
 		return carrier.Placed{}, err
 	}
 	f.proved = true
+	if f.ends() {
+		n, err := f.proxy.endOlder(ctx, f.stage, unseen)
+		if err != nil {
+			f.note("%v", err)
+		}
+		if n > 0 {
+			f.note("ended %d connections that were older", n)
+		}
+	}
 	p := carrier.Placed{Backend: "proxy", Measured: m}
 	if f.drawn {
 		p.Seed = f.stage.seed
@@ -86,89 +116,38 @@ func (f *fault) Place(ctx context.Context) (carrier.Placed, error) {
 	return p, nil
 }
 
-func (f *fault) others() []*stage {
-	f.proxy.mu.Lock()
-	defer f.proxy.mu.Unlock()
-	return f.proxy.stages[:len(f.proxy.stages)-1]
+// ends tells whether connections that the fault has not seen begin are ended.
+func (f *Fault) ends() bool { return f.calls.Established != faults.Leave }
+
+func (f *Fault) note(format string, args ...any) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.notes = append(f.notes, time.Now().UTC().Format(time.RFC3339)+" "+fmt.Sprintf(format, args...))
 }
 
-// inquire finds what to ask: something harmless that the fault concerns.
-func (f *fault) inquire() (inquiry, error) {
-	only, none := f.stage.only, func(format string, args ...any) (inquiry, error) {
-		return inquiry{}, &carrier.Error{Code: carrier.NoProbe, Message: fmt.Sprintf(format, args...), Remedy: "let the fault concern a path that can be asked for with GET, or name one as probe"}
-	}
-	text, err := f.calls.Text()
-	if err != nil {
-		return none("probe: %v", err)
-	}
-	if text != "" {
-		if f.stage.status != 0 || !only.IsZero() {
-			return none("the probe is not a path, and the fault concerns HTTP requests only")
-		}
-		return inquiry{text: text}, nil
-	}
-	path := f.calls.Probe
-	if path == "" {
-		path = strings.ReplaceAll(only.Path, "*", "")
-	}
-	if !strings.HasPrefix(path, "/") {
-		path = "/" + path
-	}
-	bare, _, _ := strings.Cut(path, "?")
-	for _, method := range []string{"GET", "HEAD"} {
-		if only.Match(method, bare) {
-			return inquiry{method: method, path: path}, nil
-		}
-	}
-	return none("GET %s is not what the fault concerns", bare)
+// Notes implements [carrier.Noter].
+func (f *Fault) Notes() []string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return slices.Clone(f.notes)
 }
 
-// baseline finds out what the server answers, and whether that can show the fault.
-func (f *fault) baseline(ctx context.Context, bare *proxy) error {
-	needsHTTP := f.stage.status != 0 || !f.stage.only.IsZero()
-	try := func() {
-		f.base = f.proxy.one(ctx, f.order.ID, f.ask, 5*time.Second, 0)
-		for range 4 { // again and warm: the quickest is what the server takes
-			if o := f.proxy.one(ctx, f.order.ID, f.ask, 5*time.Second, 0); o.fine() && o.first < f.base.first {
-				f.base = o
-			}
-		}
-		if f.ask.method == "" {
-			f.base.whole = f.base.first // the wait for nothing more is not the server's
+// others are the stages before this one that concern all whom it does.
+func (f *Fault) others() (out []*stage) {
+	for _, s := range f.proxy.staged() {
+		if s != f.stage && s.covers(f.stage) {
+			out = append(out, s)
 		}
 	}
-	try()
-	if f.ask.method != "" && (f.base.status == 0 || f.base.status == 400) && bare.tls(ctx, f.ask.to) {
-		if needsHTTP {
-			return &carrier.Error{Code: carrier.NotSupported, Message: fmt.Sprintf("port %d speaks TLS, which cannot be looked into", f.calls.Port),
-				Remedy: "use a fault without methods and path that works on bytes, such as dependency-hang, or put it where TLS ends"}
-		}
-		f.ask = inquiry{to: f.ask.to, text: hello()}
-		try()
-	}
-	if f.ask.method != "" && f.base.status == 0 && !needsHTTP && f.stage.refuse {
-		f.base = outcome{} // any server shows that, and no answer is waited for
-		return nil
-	}
-	if !f.base.fine() {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		return &carrier.Error{Code: carrier.NoProbe, Message: fmt.Sprintf("%s does not answer the probe as it should: %+v", f.ask.to, f.base),
-			Remedy: "name a probe that it answers: a path to GET, or a text such as PING\\r\\n"}
-	}
-	if why := f.stage.unfit(f.base); why != "" {
-		return &carrier.Error{Code: carrier.NoProbe, Message: fmt.Sprintf("the answer to the probe cannot show the fault: %s", why), Remedy: "name another path as probe"}
-	}
-	return nil
+	return out
 }
 
-func (f *fault) probe(ctx context.Context, n int) []outcome {
+func (f *Fault) probe(ctx context.Context, n int) []outcome {
 	return f.proxy.many(ctx, f.order.ID, f.ask, n, f.stage.most(f.base), f.base.bytes)
 }
 
 // prove probes until the fault is felt as set.
-func (f *fault) prove(ctx context.Context) (*carrier.Measurement, error) {
+func (f *Fault) prove(ctx context.Context) (*carrier.Measurement, error) {
 	var m *carrier.Measurement
 	for try := range attempts {
 		n := count(f.stage.share)
@@ -186,6 +165,9 @@ func (f *fault) prove(ctx context.Context) (*carrier.Measurement, error) {
 			m.Method = "http"
 		}
 		m.Saw = fmt.Sprintf("%.0f of %d calls met %s, before none", m.LossPercent*float64(n)/100, n, f.order.Fault.Kind())
+		if f.stand != nil {
+			m.Saw += "; answered by the proxy, in place of a server whose answers cannot tell"
+		}
 		if ok {
 			return m, nil
 		}
@@ -194,23 +176,29 @@ func (f *fault) prove(ctx context.Context) (*carrier.Measurement, error) {
 }
 
 // Take implements [carrier.Carrier].
-func (f *fault) Take(ctx context.Context) error {
-	if err := f.Drop(); err != nil {
+func (f *Fault) Take(ctx context.Context) error {
+	if err := f.leave(); err != nil {
 		return err
 	}
+	if f.proxy != nil {
+		if err := f.proxy.finish(ctx, f.ends()); err != nil {
+			return fmt.Errorf("take the proxy away: %w", err)
+		}
+	}
+	defer f.dismiss()
 	if !f.proved {
 		return nil
 	}
 	var last outcome
 	for range attempts {
-		felt, fine := 0, 0
 		n := count(f.stage.share)
-		for _, o := range f.probe(ctx, n) {
+		felt, fine := 0, 0
+		for _, o := range f.after(ctx, n) {
 			last = o
 			if f.stage.felt(f.base, o) {
 				felt++
 			}
-			if o.fine() || f.base.bytes == 0 {
+			if o.fine() || o.connected && f.base.bytes == 0 {
 				fine++
 			}
 		}
@@ -228,7 +216,16 @@ func (f *fault) Take(ctx context.Context) error {
 }
 
 // Drop implements [carrier.Carrier].
-func (f *fault) Drop() error {
+func (f *Fault) Drop() error {
+	err := f.leave()
+	f.dismiss()
+	if f.proxy != nil {
+		go func() { _ = f.proxy.finish(context.Background(), f.ends()) }()
+	}
+	return err
+}
+
+func (f *Fault) leave() error {
 	if f.proxy == nil {
 		return nil
 	}
@@ -239,7 +236,7 @@ func (f *fault) Drop() error {
 }
 
 // Packets counts calls.
-func (f *fault) Packets() carrier.Packets {
+func (f *Fault) Packets() carrier.Packets {
 	s := f.stage
 	return carrier.Packets{Hit: s.hit.Load(), Dropped: s.ended.Load(), Delayed: s.delayed.Load()}
 }

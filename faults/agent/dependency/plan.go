@@ -1,12 +1,21 @@
-// Package dependency carries the faults of a proxy: one in front of a port of the
-// target, which an nft rule (tproxy) hands new connections to.
+// Package dependency carries the faults of a proxy. On the called side it stands in
+// front of a port of the target, which an nft rule (tproxy) hands new connections to; on
+// the calling side a rule at the target's output (NAT) sends it what the target calls.
 //
-// Rule, listeners and connections belong to the agent's process. When it is killed
+// The proxy's own connections are marked, so that the rules let them pass. On the called
+// side the mark also says for whom one is made, and NAT gives it that caller's address;
+// its port is another, as the caller's own leads to the proxy.
+//
+// A connection that no stage may do anything to is passed from socket to socket by the
+// kernel, unread. Others are looked into: HTTP/1 request by request, else as a whole.
+//
+// Rules, listeners and connections belong to the agent's process. When it is killed
 // they go: new connections go to the server as before, those under way end.
 package dependency
 
 import (
 	"math/rand/v2"
+	"net/netip"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -65,6 +74,7 @@ type stage struct {
 	id    string
 	share float64 // 0 to 1
 	only  faults.Requests
+	peers atomic.Pointer[[]netip.Prefix] // who is concerned; none: everybody
 	seed  uint64
 	on    atomic.Bool
 	gone  chan struct{} // closed when the fault is taken away: who waits for it goes on
@@ -76,9 +86,11 @@ type stage struct {
 }
 
 func newStage(id string, c faults.Calls, only faults.Requests, a action, seed uint64) *stage {
-	return &stage{action: a, id: id, share: c.Percent / 100, only: only, seed: seed, gone: make(chan struct{}),
+	s := &stage{action: a, id: id, share: c.Percent / 100, only: only, seed: seed, gone: make(chan struct{}),
 		// Probes draw from a sequence of their own and leave that of the users alone.
 		user: rand.New(rand.NewPCG(seed, 0)), probe: rand.New(rand.NewPCG(seed, 1))}
+	s.peers.Store(&[]netip.Prefix{})
+	return s
 }
 
 // call is what stages are asked about. One without a method is a connection that is
@@ -87,12 +99,28 @@ type call struct {
 	method, path string
 	probe        string // the fault that a probe is for, which meets no other; "" for a user's call
 	fresh        bool   // a connection that was just accepted
+	peer         netip.Addr
+}
+
+// concerns tells whether calls from, or to, an address are meant.
+func (s *stage) concerns(a netip.Addr) bool {
+	peers := *s.peers.Load()
+	a = a.WithZone("")
+	return len(peers) == 0 || slices.ContainsFunc(peers, func(p netip.Prefix) bool { return p.Contains(a) })
+}
+
+// covers tells whether all whom another stage concerns are meant.
+func (s *stage) covers(o *stage) bool {
+	peers, others := *s.peers.Load(), *o.peers.Load()
+	return len(peers) == 0 || len(others) > 0 && !slices.ContainsFunc(others, func(p netip.Prefix) bool {
+		return !slices.ContainsFunc(peers, func(q netip.Prefix) bool { return q.Bits() <= p.Bits() && q.Contains(p.Addr()) })
+	})
 }
 
 // meets draws whether the fault concerns a call, and how long it holds it back.
 func (s *stage) meets(c call) (bool, time.Duration) {
 	switch {
-	case !s.on.Load(), c.probe != "" && c.probe != s.id, c.fresh != s.refuse:
+	case !s.on.Load(), c.probe != "" && c.probe != s.id, c.probe == "" && !s.concerns(c.peer), c.fresh != s.refuse:
 		return false, 0
 	case !c.fresh && c.method == "" && (s.status != 0 || !s.only.IsZero()):
 		return false, 0

@@ -33,7 +33,7 @@ func (p *proxy) one(ctx context.Context, id string, q inquiry, wait time.Duratio
 	defer cancel()
 	var port uint16
 	begun := time.Now()
-	c, err := p.dial(ctx, q.to, 0, func(fd int) (err error) {
+	c, err := p.dial(ctx, q.to, probeMark, func(fd int) (err error) {
 		port, err = p.register(fd, id)
 		return err
 	})
@@ -75,7 +75,7 @@ func (q inquiry) http(c *net.TCPConn, o *outcome, begun time.Time) error {
 		return err
 	}
 	o.status = resp.StatusCode
-	_, err = io.Copy(io.Discard, resp.Body)
+	o.body, err = io.Copy(io.Discard, resp.Body)
 	o.bytes = n.n
 	return err
 }
@@ -94,6 +94,7 @@ func (q inquiry) plain(c *net.TCPConn, o *outcome, begun time.Time, size int64) 
 			}
 		}
 		o.bytes += int64(n)
+		o.body = o.bytes
 		var ne net.Error
 		if size == 0 && o.bytes > 0 && (errors.Is(err, io.EOF) || errors.As(err, &ne) && ne.Timeout()) {
 			return nil

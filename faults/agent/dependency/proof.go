@@ -1,6 +1,7 @@
 package dependency
 
 import (
+	"fmt"
 	"math"
 	"slices"
 	"time"
@@ -11,12 +12,15 @@ import (
 // slack is what a busy machine may add to a delay that is measured.
 const slack = 5 * time.Millisecond
 
+// maxTelling is the longest answer that a proof is worth, in bytes.
+const maxTelling = 64 << 20
+
 // outcome is what one probe got.
 type outcome struct {
-	connected, reset, slow bool // slow: not whole in time
-	status                 int  // of HTTP; 0 for none
-	cut                    bool // ended before the length announced
-	bytes                  int64
+	connected, reset, slow bool  // slow: not whole in time
+	status                 int   // of HTTP; 0 for none
+	cut                    bool  // ended before the length announced
+	bytes, body            int64 // body: those that limits count
 	first, whole           time.Duration
 }
 
@@ -66,8 +70,27 @@ func (a action) unfit(base outcome) string {
 		return "it has the status already"
 	case a.rate > 0 && a.least(base) < max(5*time.Millisecond, base.whole/2):
 		return "it is too short to take longer at this rate"
+	case a.limited() && base.body <= a.after:
+		return fmt.Sprintf("it has %d bytes, which are let through", base.body)
+	case a.reset && a.within > 0 && a.after < 0 && base.whole <= a.within:
+		return "it is there before it would be reset"
 	}
 	return ""
+}
+
+// limited tells whether a call meets the fault when its answer has so many bytes.
+func (a action) limited() bool { return a.after > 0 || a.after == 0 && (a.truncate || a.reset) }
+
+// telling is an answer that can show the fault: its size, and how long it takes.
+func (a action) telling() (size int64, wait time.Duration, ok bool) {
+	size = 1000 + max(a.after, 0)
+	if a.rate > 0 {
+		size = max(a.rate/5, 2)
+	}
+	if a.reset && a.within > 0 {
+		wait = a.within + 50*time.Millisecond
+	}
+	return size, wait, size <= maxTelling && wait < 2*time.Second
 }
 
 // count is how many probes tell the share from none: with 7/p all are missed by

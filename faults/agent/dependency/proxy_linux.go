@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"net/netip"
 	"slices"
@@ -11,96 +12,48 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/google/nftables"
 	"golang.org/x/sys/unix"
 
-	"faultlab/faults/agent/carrier"
+	"faultlab/faults"
 )
-
-// Proxies are the proxies of one agent, one for each port of a network namespace. The
-// zero value is ready.
-type Proxies struct {
-	mu sync.Mutex
-	by map[key]*proxy
-}
-
-type key struct {
-	namespace uint64 // its inode
-	port      uint16
-}
 
 // proxy stands in front of one port. Several faults on it are stages of the one proxy.
 type proxy struct {
 	port      uint16
+	side      faults.Side
 	in        func(func() error) error // the target's network namespace
-	rules     *nftables.Conn
+	rules     *rules
+	spare     *spares
+	callers   *callers // nil: the kernel cannot translate
 	listeners []net.Listener
+	older     map[[diagIDs]byte]bool // connections that were there before
+	unknown   error                  // why they are not known
 
-	mu     sync.Mutex
-	stages []*stage
-	probes map[uint16]string // by the local port of a probe: the fault it is for
-	closed bool
+	mu       sync.Mutex
+	stages   []*stage
+	probes   map[uint16]string // by the local port of a probe: the fault it is for
+	inside   map[string]string // by fault: what stands in for the server when it is probed
+	sessions map[carried]bool
+	closed   bool
+	leaving  bool // when the last session ends, callers goes
 }
 
-// add puts a stage into the proxy of its port, which begins with the first.
-func (ps *Proxies) add(t carrier.Target, port uint16, s *stage) (*proxy, error) {
-	ps.mu.Lock()
-	defer ps.mu.Unlock()
-	k := key{port: port}
-	if err := t.InNetwork(func() error {
-		var st unix.Stat_t
-		err := unix.Stat("/proc/thread-self/ns/net", &st)
-		k.namespace = st.Ino
-		return err
-	}); err != nil {
-		return nil, fmt.Errorf("find the network namespace: %w", err)
-	}
-	p := ps.by[k]
-	if p == nil {
-		p = &proxy{port: port, in: t.InNetwork, probes: map[uint16]string{}}
-		if err := p.open(); err != nil {
-			return nil, errors.Join(err, p.close())
-		}
-		if ps.by == nil {
-			ps.by = map[key]*proxy{}
-		}
-		ps.by[k] = p
-	}
-	p.mu.Lock()
-	p.stages = append(slices.Clone(p.stages), s)
-	p.mu.Unlock()
-	return p, nil
+// carried is a connection through the proxy.
+type carried interface {
+	caller() *net.TCPConn
+	run()
+	// unseen tells whether calls on it pass unasked, and whose they are.
+	unseen() (call, bool)
+	// end closes both sides, with RST if so told. It may be called again.
+	end(reset bool)
 }
 
-// remove takes a stage away; with the last one the proxy ends, but for the connections
-// under way.
-func (ps *Proxies) remove(p *proxy, s *stage) error {
-	ps.mu.Lock()
-	defer ps.mu.Unlock()
-	p.mu.Lock()
-	if !over(s.gone) {
-		close(s.gone)
-	}
-	p.stages = slices.DeleteFunc(slices.Clone(p.stages), func(o *stage) bool { return o == s })
-	left := len(p.stages)
-	p.mu.Unlock()
-	if left > 0 || p.closed {
-		return nil
-	}
-	for k, o := range ps.by {
-		if o == p {
-			delete(ps.by, k)
-		}
-	}
-	return p.close()
-}
-
-// open listens and then lets the rule in.
+// open listens, lets the rules in and then accepts.
 func (p *proxy) open() error {
-	return p.in(func() error {
+	err := p.in(func() error {
 		var to []netip.AddrPort
 		for _, a := range []string{"127.0.0.1:0", "[::1]:0"} {
-			l, err := (&net.ListenConfig{Control: transparent}).Listen(context.Background(), "tcp", a)
+			l, err := (&net.ListenConfig{Control: p.listening}).Listen(context.Background(), "tcp", a)
 			if err != nil {
 				if a != "127.0.0.1:0" {
 					continue // no IPv6 here
@@ -111,23 +64,35 @@ func (p *proxy) open() error {
 			to = append(to, l.Addr().(*net.TCPAddr).AddrPort())
 		}
 		var err error
-		p.rules, err = steer(p.port, to)
-		for _, l := range p.listeners {
-			go p.accept(l)
+		if p.rules, err = openRules(p.side, p.port, to); err != nil {
+			return err
 		}
-		return err
+		if p.callers, err = openCallers(p.side, p.port, p.spare); err != nil && p.side == faults.Calling {
+			return p.rules.missing(err)
+		}
+		return nil
 	})
+	if err == nil {
+		err = p.steer()
+	}
+	if err != nil {
+		return err
+	}
+	p.noteOlder()
+	for _, l := range p.listeners {
+		go p.accept(l)
+	}
+	return nil
 }
 
-// close takes the rule away first, so that nobody is sent to a closed listener.
+// close takes the rules away first, so that nobody is sent to a closed listener.
 func (p *proxy) close() error {
 	p.mu.Lock()
 	p.closed = true
 	p.mu.Unlock()
 	var errs []error
 	if p.rules != nil {
-		p.rules.DelTable(&nftables.Table{Name: fmt.Sprintf("faultlab-port-%d", p.port), Family: nftables.TableFamilyINet})
-		errs = append(errs, p.rules.Flush(), p.rules.CloseLasting())
+		errs = append(errs, p.rules.close())
 	}
 	for _, l := range p.listeners {
 		errs = append(errs, l.Close())
@@ -150,46 +115,125 @@ func (p *proxy) accept(l net.Listener) {
 }
 
 func (p *proxy) serve(c *net.TCPConn) {
-	to := c.LocalAddr().(*net.TCPAddr).AddrPort()
-	if to.Port() != p.port {
-		abort(c) // somebody found the listener itself
-		return
+	from, to := addressOf(c.RemoteAddr()), addressOf(c.LocalAddr())
+	if p.side == faults.Calling {
+		to = original(c)
 	}
 	p.mu.Lock()
 	closed := p.closed
 	p.mu.Unlock()
-	if closed {
+	if closed || to.Port() != p.port { // or somebody found the listener itself
 		abort(c)
 		return
 	}
-	probe := p.probeFrom(c)
-	if p.ask(call{fresh: true, probe: probe}).end != nil {
+	own := p.side == faults.Calling || from.Addr() == to.Addr()
+	first := call{peer: from.Addr()}
+	if p.side == faults.Calling {
+		first.peer = to.Addr()
+	}
+	if own {
+		first.probe = p.probeFrom(from.Port())
+	}
+	begun := first
+	begun.fresh = true
+	if p.ask(begun).end != nil {
 		abort(c)
 		return
 	}
-	server, err := p.dial(context.Background(), to.String(), ownMark, nil)
+	mark := ownMark
+	if !own {
+		mark = p.translation().mark(from.Addr())
+	}
+	server, err := p.dial(context.Background(), p.behind(first, to), mark, nil)
 	if err != nil {
 		abort(c)
 		return
 	}
-	newSession(c, server, probe, p.ask).run()
-}
-
-func (p *proxy) ask(c call) plan {
-	p.mu.Lock()
-	stages := p.stages // replaced, never changed
-	p.mu.Unlock()
-	return ask(stages, c)
-}
-
-func (p *proxy) probeFrom(c *net.TCPConn) string {
-	from := c.RemoteAddr().(*net.TCPAddr)
-	if !from.IP.Equal(c.LocalAddr().(*net.TCPAddr).IP) {
-		return ""
+	var s carried = newSession(c, server, first, p.ask)
+	if !p.looks(first) {
+		s = &relay{client: c, server: server, call: first}
 	}
+	if !p.track(s) {
+		abort(c)
+		abort(server)
+		return
+	}
+	defer p.untrack(s)
+	s.run()
+}
+
+func (p *proxy) translation() *callers {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.probes[uint16(from.Port)]
+	return p.callers
+}
+
+// behind is where a call goes on to.
+func (p *proxy) behind(c call, to netip.AddrPort) string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if a := p.inside[c.probe]; c.probe != "" && a != "" {
+		return a
+	}
+	return to.String()
+}
+
+func (p *proxy) ask(c call) plan { return ask(p.staged(), c) }
+
+// looks tells whether any stage might do something to a connection later on.
+func (p *proxy) looks(c call) bool {
+	return slices.ContainsFunc(p.staged(), func(s *stage) bool {
+		return !s.refuse && (c.probe == s.id || c.probe == "" && s.concerns(c.peer))
+	})
+}
+
+func (p *proxy) staged() []*stage {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.stages // replaced, never changed
+}
+
+func (p *proxy) track(s carried) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closed {
+		return false
+	}
+	p.sessions[s] = true
+	return true
+}
+
+func (p *proxy) untrack(s carried) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	delete(p.sessions, s)
+	_ = p.letGo() // at the latest it goes with its socket
+}
+
+// unseenBy gives the connections under way whose calls a new stage would not meet.
+func (p *proxy) unseenBy(st *stage) (out []carried) {
+	for _, s := range p.alive(nil) {
+		if c, blind := s.unseen(); blind && c.probe == "" && st.concerns(c.peer) {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+// alive gives those of some connections that have not ended; without any, of all.
+func (p *proxy) alive(of []carried) []carried {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if of == nil {
+		return slices.Collect(maps.Keys(p.sessions))
+	}
+	return slices.DeleteFunc(slices.Clone(of), func(c carried) bool { return !p.sessions[c] })
+}
+
+func (p *proxy) probeFrom(port uint16) string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.probes[port]
 }
 
 // dial connects from inside the namespace. before is called with the socket.
@@ -215,12 +259,16 @@ func (p *proxy) dial(ctx context.Context, to string, mark int, before func(fd in
 	return conn.(*net.TCPConn), nil
 }
 
-// transparent lets a listener accept what was sent to another address.
-func transparent(network, _ string, raw syscall.RawConn) (err error) {
+// listening marks a listener, and so what it accepts, as the proxy's own, and on the
+// called side lets it accept what was sent to another address.
+func (p *proxy) listening(network, _ string, raw syscall.RawConn) (err error) {
 	return errors.Join(raw.Control(func(fd uintptr) {
-		if network == "tcp6" {
+		err = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_MARK, ownMark)
+		switch {
+		case err != nil || p.side == faults.Calling:
+		case network == "tcp6":
 			err = unix.SetsockoptInt(int(fd), unix.SOL_IPV6, unix.IPV6_TRANSPARENT, 1)
-		} else {
+		default:
 			err = unix.SetsockoptInt(int(fd), unix.SOL_IP, unix.IP_TRANSPARENT, 1)
 		}
 	}), err)

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -15,12 +16,12 @@ import (
 type session struct {
 	client, server *net.TCPConn
 	cr, sr         *bufio.Reader
-	probe          string
+	call           // what is known of each of its calls
 	ask            func(call) plan
 	quit           chan struct{} // closed when the caller has gone
 	once, quitOnce sync.Once
 	raw            plan // of a connection that is not HTTP
-	isRaw          bool
+	isRaw          atomic.Bool
 
 	mu      sync.Mutex
 	waiting []*exchange // requests without a whole answer
@@ -36,8 +37,8 @@ type exchange struct {
 	upgrade chan bool // for a request to change the protocol: whether it was granted
 }
 
-func newSession(client, server *net.TCPConn, probe string, ask func(call) plan) *session {
-	s := &session{client: client, server: server, cr: bufio.NewReader(client), sr: bufio.NewReaderSize(server, 32<<10), probe: probe, ask: ask, quit: make(chan struct{})}
+func newSession(client, server *net.TCPConn, c call, ask func(call) plan) *session {
+	s := &session{client: client, server: server, cr: bufio.NewReader(client), sr: bufio.NewReaderSize(server, 32<<10), call: c, ask: ask, quit: make(chan struct{})}
 	s.idle = sync.NewCond(&s.mu)
 	return s
 }
@@ -50,6 +51,10 @@ func (s *session) run() {
 	wg.Wait()
 	s.end(false)
 }
+
+func (s *session) caller() *net.TCPConn { return s.client }
+
+func (s *session) unseen() (call, bool) { return s.call, s.isRaw.Load() }
 
 // end closes both sides, that of the caller with RST if so told.
 func (s *session) end(reset bool) {
@@ -72,13 +77,13 @@ func (s *session) gone() { s.quitOnce.Do(func() { close(s.quit) }) }
 // decide settles once whether the connection is HTTP; it is asked about if it is not.
 func (s *session) decide(raw bool) bool {
 	s.once.Do(func() {
-		s.isRaw = raw
 		if raw {
-			s.raw = s.ask(call{probe: s.probe})
+			s.raw = s.ask(s.call)
 			s.startTimers(s.raw)
 		}
+		s.isRaw.Store(raw)
 	})
-	return s.isRaw
+	return s.isRaw.Load()
 }
 
 // startTimers sets the clocks of resets after a time.
@@ -166,7 +171,9 @@ func (s *session) request() bool {
 		s.leave(err)
 		return false
 	}
-	p := s.ask(call{method: req.Method, path: req.URL.Path, probe: s.probe})
+	c := s.call
+	c.method, c.path = req.Method, req.URL.Path
+	p := s.ask(c)
 	length := lengthOf(req.ContentLength, req.TransferEncoding)
 	if st := p.end; st != nil {
 		if st.hang {

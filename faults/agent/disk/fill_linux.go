@@ -5,18 +5,28 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 
 	"faultlab/faults"
 	"faultlab/faults/agent/carrier"
+	"faultlab/faults/agent/ledger"
 
 	"golang.org/x/sys/unix"
 )
 
-// Carry gives the carrier of an order for a fault on files, or nil.
-func Carry(o carrier.Order) (carrier.Carrier, error) {
+// Machine is what carriers of one agent share.
+type Machine struct {
+	Ledger *ledger.Ledger
+	Child  func(role string) *exec.Cmd // of the agent's executable
+}
+
+// Carry gives the carrier of an order for a fault on files and disks, or nil.
+func (m Machine) Carry(o carrier.Order) (carrier.Carrier, error) {
 	switch f := o.Fault.(type) {
 	case faults.DiskFill:
 		return &fill{o: o, fault: f, dir: -1, file: -1}, nil
+	case faults.DiskSlow:
+		return &slow{m: m, o: o, fault: f}, nil
 	case faults.DiskReadonly:
 		return &readonly{o: o, fault: f}, nil
 	}

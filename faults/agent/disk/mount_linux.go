@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"os"
 	"runtime"
-	"strconv"
-	"strings"
 
 	"faultlab/faults/agent/carrier"
 
@@ -38,29 +36,11 @@ func mountOf(pid, dir int) (m mount, err error) {
 	if err != nil {
 		return m, err
 	}
-	for l := range strings.Lines(string(text)) {
-		if f := strings.Fields(l); len(f) > 4 && f[0] == strconv.FormatUint(m.ID, 10) {
-			m.Point = unescape(f[4])
-			return m, nil
-		}
+	if l, ok := lineOf(string(text), m.ID); ok {
+		m.Point = l.point
+		return m, nil
 	}
 	return m, carrier.Errorf(carrier.BadRequest, "the path is on no mount of the container's")
-}
-
-// unescape reads a path of mountinfo, which writes blanks and the like as \040.
-func unescape(s string) string {
-	var out strings.Builder
-	for i := 0; i < len(s); i++ {
-		if s[i] == '\\' && i+4 <= len(s) {
-			if n, err := strconv.ParseUint(s[i+1:i+4], 8, 8); err == nil {
-				out.WriteByte(byte(n))
-				i += 3
-				continue
-			}
-		}
-		out.WriteByte(s[i])
-	}
-	return out.String()
 }
 
 // inode is that of a process's mount namespace.

@@ -21,13 +21,18 @@ import (
 // PutBackAct is the name of [PutBack] in the agent's table of acts.
 const PutBackAct = "put-back"
 
-// Slot is where one value is kept: a file of a control group, or with a PID the
-// limits of open files of a process that started at Start, as [Files] writes them.
+// Slot is where one value is kept: a file of a control group, in it the line of a
+// Device, or with a PID the limits of open files of a process that started at Start, as
+// [Files] writes them.
 type Slot struct {
 	Group cgroup.Group `json:"group,omitzero"`
 	File  string       `json:"file,omitempty"`
-	PID   int          `json:"pid,omitempty"`
-	Start uint64       `json:"start,omitempty"` // in clock ticks since boot
+	// Device is one of blkio.throttle's or io.max's, such as 254:0, and Limit the name
+	// of a limit on a line of io.max, such as rbps.
+	Device string `json:"device,omitempty"`
+	Limit  string `json:"limit,omitempty"`
+	PID    int    `json:"pid,omitempty"`
+	Start  uint64 `json:"start,omitempty"` // in clock ticks since boot
 }
 
 // Bid is the value a fault wants in a slot.
@@ -235,54 +240,15 @@ func (s Slot) replace(ours []string, value string) error {
 	return nil
 }
 
-// without is what a slot that has now should have when ours are to go and value to
-// come: of limits each of the two by itself, because a program may set them apart.
-func (s Slot) without(now string, ours []string, value string) string {
-	soft, hard, pair := strings.Cut(now, ":")
-	if s.PID == 0 || !pair {
-		if slices.Contains(ours, now) {
-			return value
-		}
-		return now
-	}
-	newSoft, newHard, _ := strings.Cut(value, ":")
-	var ourSoft, ourHard bool
-	for _, o := range ours {
-		oSoft, oHard, _ := strings.Cut(o, ":")
-		ourSoft, ourHard = ourSoft || oSoft == soft, ourHard || oHard == hard
-	}
-	if ourSoft {
-		soft = newSoft
-	}
-	if ourHard {
-		hard = newHard
-	}
-	if Strictness(soft) > Strictness(hard) {
-		soft = hard
-	}
-	return soft + ":" + hard
-}
-
-// laxer says whether a value allows more than another.
-func laxer(a, b string) bool {
-	_, hardA, _ := strings.Cut(a, ":")
-	_, hardB, _ := strings.Cut(b, ":")
-	return Strictness(a) > Strictness(b) || Strictness(hardA) > Strictness(hardB)
-}
-
-// Files are limits of open files that allow n, for a process that has others: the soft
-// and the hard one, so that a program which raises the soft one gains nothing. Where
-// this process could not give the hard limit back, it stays.
-func Files(n int, others string) string {
-	if hard := others[strings.Index(others, ":")+1:]; !mayRaise() {
-		return fmt.Sprintf("%d:%s", n, hard)
-	}
-	return fmt.Sprintf("%d:%d", n, n)
-}
+// Value is what the slot has now.
+func (s Slot) Value() (string, error) { return s.read() }
 
 func (s Slot) String() string {
 	if s.PID != 0 {
 		return fmt.Sprintf("the limits of open files of process %d", s.PID)
+	}
+	if s.Device != "" {
+		return s.File + " of " + s.Group.Path + " for " + s.Device
 	}
 	return s.File + " of " + s.Group.Path
 }

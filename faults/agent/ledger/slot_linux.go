@@ -12,7 +12,11 @@ import (
 
 func (s Slot) read() (string, error) {
 	if s.PID == 0 {
-		return s.Group.Read(s.File)
+		text, err := s.Group.Read(s.File)
+		if err == nil && s.Device != "" {
+			text = deviceValue(text, s.Device, s.Limit)
+		}
+		return text, err
 	}
 	if start, err := Started(s.PID); err != nil || start != s.Start {
 		return "", os.ErrNotExist
@@ -26,6 +30,9 @@ func (s Slot) read() (string, error) {
 
 func (s Slot) write(value string) error {
 	if s.PID == 0 {
+		if s.Device != "" {
+			value = deviceLine(s.Device, s.Limit, value)
+		}
 		return s.Group.Write(s.File, value)
 	}
 	var l unix.Rlimit

@@ -33,6 +33,9 @@ func (m Machine) Carry(o carrier.Order) (carrier.Carrier, error) {
 		return &fdLimit{base: b, limit: f.Limit}, nil
 	case faults.MemoryLimit:
 		return &memoryLimit{base: b, limit: f.MiB}, nil
+	case faults.ClockSkew:
+		what, remedy := f.Missing()
+		return nil, &carrier.Error{Code: carrier.NotSupported, Message: "not supported: " + what, Remedy: remedy}
 	case faults.MemoryPressure:
 		return &pressure{base: b, fault: f}, nil
 	}

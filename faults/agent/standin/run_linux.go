@@ -25,6 +25,7 @@ func Run(in io.Reader, out io.Writer) error {
 	// Where memory is short, this goes before anything of the target's.
 	_ = os.WriteFile("/proc/self/oom_score_adj", []byte("1000"), 0)
 	var held atomic.Int64
+	var disk file
 	lines, answers := bufio.NewScanner(in), json.NewEncoder(out)
 	for lines.Scan() {
 		var a ask
@@ -46,6 +47,10 @@ func Run(in io.Reader, out io.Writer) error {
 			go hold(a.Rate, a.N, &held)
 		case "held":
 			r.MiB = float64(held.Load()) / mib
+		case "file":
+			err = disk.open(a.Path, a.N, a.Size)
+		case "read", "write":
+			r.Wall, err = disk.transfer(a.Do == "write", a.N, a.Size)
 		default:
 			err = fmt.Errorf("unknown %q", a.Do)
 		}

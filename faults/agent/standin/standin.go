@@ -8,11 +8,13 @@ const Role = "standin"
 
 // ask is one line to the process, answer one from it.
 type ask struct {
-	Do     string  `json:"do"` // watch, pulse, spin, fork, touch, hold or held
+	Do     string  `json:"do"` // watch, pulse, spin, fork, touch, hold, held, file, read or write
 	PID    int     `json:"pid,omitempty"`
 	N      int     `json:"n,omitempty"`      // threads to spin; processes to fork; MiB to touch or to hold at most
 	Millis int     `json:"millis,omitempty"` // to spin
 	Rate   float64 `json:"rate,omitempty"`   // MiB/s to hold
+	Path   string  `json:"path,omitempty"`   // a directory, for a file
+	Size   int     `json:"size,omitempty"`   // of one block, in bytes; N is how many
 }
 
 type answer struct {

@@ -158,6 +158,24 @@ func (s *StandIn) Held(ctx context.Context) (float64, error) {
 	return a.MiB, err
 }
 
+// File makes a file without a name in a directory, and fills it with so many blocks of
+// a size, which is a multiple of 4096.
+func (s *StandIn) File(ctx context.Context, dir string, blocks, size int) error {
+	_, err := s.ask(ctx, ask{Do: "file", Path: dir, N: blocks, Size: size})
+	return err
+}
+
+// Transfer reads or writes so many blocks of the file, past the kernel's cache, and
+// gives how long that took.
+func (s *StandIn) Transfer(ctx context.Context, write bool, blocks, size int) (time.Duration, error) {
+	do := "read"
+	if write {
+		do = "write"
+	}
+	a, err := s.ask(ctx, ask{Do: do, N: blocks, Size: size})
+	return seconds(a.Wall), err
+}
+
 // Ended is closed when the process is no more.
 func (s *StandIn) Ended() <-chan struct{} { return s.ended }
 

@@ -1,0 +1,80 @@
+package agent
+
+import (
+	"fmt"
+	"testing"
+	"time"
+)
+
+func TestPeers(t *testing.T) {
+	backends(t, func(t *testing.T, backend string) {
+		l := newLab(t)
+		clean(t, l)
+		a := startAgent(t, backend)
+		const delay = 30 * time.Millisecond
+		rows := []struct {
+			peer      string
+			probe     string
+			icmp, tcp bool // the peer's traffic is delayed
+			bystander bool
+			far       bool
+		}{
+			{`{"addresses":["10.99.7.2"]}`, peerAddr, true, true, false, false},
+			{`{"addresses":["10.99.7.2/31"]}`, peerAddr, true, true, true, false},
+			{`{"addresses":["10.99.0.0/16"]}`, peerAddr, true, true, true, true},
+			{`{"addresses":["10.99.9.0/24","10.99.7.3"]}`, farAddr, false, false, true, true},
+			{`{"addresses":["10.99.7.2"],"protocol":"tcp"}`, peerAddr, false, true, false, false},
+			{`{"addresses":["10.99.7.2"],"protocol":"icmp"}`, peerAddr, true, false, false, false},
+			{`{"addresses":["10.99.7.2"],"port":5432}`, peerAddr, false, false, false, false},
+			{`{}`, "", true, true, true, true},
+		}
+		for i := range 2 * len(rows) {
+			tt := rows[i/2]
+			dir := []string{"out", "in"}[i%2]
+			t.Run(dir+tt.peer, func(t *testing.T) {
+				e := a.put(t, l, "latency", fmt.Sprintf(`{"delay":"30ms","direction":%q,"peer":%s}`, dir, tt.peer), func(r *InjectRequest) {
+					r.Probes = nil
+					if tt.probe != "" {
+						r.Probes = []string{targetAddr, tt.probe} // its own address proves nothing and is left out
+					}
+				})
+				for _, c := range []struct {
+					what string
+					rtt  time.Duration
+					want bool
+				}{
+					{"ICMP", median(l.ping(peerAddr, 7, time.Millisecond, time.Second)), tt.icmp},
+					{"TCP", median(l.connects(peerAddr, 3)), tt.tcp},
+					{"bystander", median(l.ping(bystanderAddr, 7, time.Millisecond, time.Second)), tt.bystander},
+					{"far peer", median(l.ping(farAddr, 7, time.Millisecond, time.Second)), tt.far},
+					{"loopback", median(l.ping(targetAddr, 7, time.Millisecond, time.Second)), false},
+				} {
+					if got := c.rtt >= delay; got != c.want {
+						t.Errorf("%s: round trip %v, delayed want %v", c.what, c.rtt, c.want)
+					}
+				}
+				if e.Measured.Address == "" {
+					t.Error("no address measured")
+				}
+				a.take(t, e.ID)
+			})
+		}
+		for _, dir := range []string{"out", "in"} {
+			t.Run("ipv6 "+dir, func(t *testing.T) {
+				e := a.put(t, l, "latency", fmt.Sprintf(`{"delay":"30ms","direction":%q,"peer":{"addresses":["fd99:7::/64"]}}`, dir), func(r *InjectRequest) { r.Probes = []string{peer6Addr} })
+				if got := l.ping(peerAddr, 7, time.Millisecond, time.Second); median(got) > delay {
+					t.Errorf("IPv4 takes %v", median(got))
+				}
+				a.take(t, e.ID)
+				e = a.put(t, l, "latency", fmt.Sprintf(`{"delay":"30ms","direction":%q,"peer":{"addresses":["fd99:7::2"],"protocol":"tcp","port":80}}`, dir), func(r *InjectRequest) { r.Probes = nil })
+				if e.Measured.Method != methodSYN {
+					t.Errorf("measured by %s", e.Measured.Method)
+				}
+				if got := l.connects(peer6Addr, 3); median(got) > delay {
+					t.Errorf("another port takes %v", median(got))
+				}
+				a.take(t, e.ID)
+			})
+		}
+	})
+}
