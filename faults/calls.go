@@ -64,7 +64,8 @@ type Established string
 const (
 	// End ends them so that their callers meet the fault, or are free of it: those
 	// without a call at once, the others when it is answered, all after two seconds. A
-	// pool replaces what was idle without an error of its own.
+	// pool replaces what was idle without an error of its own. The other end gets a
+	// reset; the socket's owner, on the calling side the caller, ECONNABORTED.
 	End Established = "end"
 	// Leave leaves them as they are: a caller with a pool may never meet the fault, and
 	// one whose connection leads through the proxy keeps it, without the fault.

@@ -127,3 +127,34 @@ func TestDependencyOlderBytes(t *testing.T) {
 	a.take(t, first.ID)
 	must(t, say(dial()))
 }
+
+// What is left keeps working when the fault is gone, also what is translated; the table
+// that it needs goes with it.
+func TestDependencyLeft(t *testing.T) {
+	l := newLab(t)
+	before := l.snapshot()
+	a := startAgent(t, "")
+	for _, tt := range []struct {
+		side           string
+		caller, called netns.NsHandle
+		addr           string
+	}{{"called", l.peer, l.target, targetAddr}, {"calling", l.target, l.peer, peerAddr}} {
+		port := l.serveIn(tt.called, echoing)
+		e := a.put(t, l, "dependency-refuse", fmt.Sprintf(`{"side":%q,"port":%d,"percent":1,"seed":4,"established":"leave"}`, tt.side, port))
+		c, _, err := l.dial(tt.caller, "tcp", net.JoinHostPort(tt.addr, fmt.Sprint(port)), time.Second)
+		must(t, err)
+		a.take(t, e.ID)
+		_ = c.SetDeadline(time.Now().Add(2 * time.Second))
+		_, err = io.WriteString(c, "hello")
+		must(t, err)
+		if _, err := io.ReadFull(c, make([]byte, 5)); err != nil {
+			t.Errorf("%s: a connection that is left gives %v", tt.side, err)
+		}
+		c.Close()
+		for end := time.Now().Add(2 * time.Second); l.snapshot() != before; {
+			if time.Now().After(end) {
+				t.Fatalf("%s: left: %s", tt.side, l.snapshot())
+			}
+		}
+	}
+}

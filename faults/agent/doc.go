@@ -22,6 +22,9 @@
 //     their module is not loaded: loading it makes devices in the host's network.
 //   - queue: an nftables rule hands matching packets to the agent (NFQUEUE with
 //     the bypass flag), which delays or drops them.
+//     To the kernel, what waits on its way out is not sent yet, and it lets a TCP
+//     connection have only little of that: behind a delay of 50 ms a sender of bulk gets
+//     0.1 MB/s through, where 50 ms on what arrives at the other end let 45 MB/s.
 //
 // A fault that ends traffic (black-hole, reject, partition) is carried by rules of
 // nftables that drop or refuse in the kernel (nft), right behind the queue's. What the

@@ -21,7 +21,12 @@ type holdings struct {
 	mu   sync.Mutex
 	heap packetHeap
 	seq  uint64
+	set  time.Time     // when the timer goes off
+	lead time.Duration // by how much that is ahead of the first packet
 }
+
+// maxLead is the longest the timer may go off too early: that long we look at the clock.
+const maxLead = 100 * time.Microsecond
 
 type held struct {
 	due time.Time
@@ -73,8 +78,9 @@ func (h *holdings) arm() {
 	if len(h.heap) == 0 {
 		return
 	}
-	// Zero would disarm the timer.
-	wait := max(time.Until(h.heap[0].due), 1)
+	now := time.Now()
+	wait := max(h.heap[0].due.Sub(now)-h.lead, 1) // zero would disarm the timer
+	h.set = now.Add(wait)
 	_ = unix.TimerfdSettime(h.fd, 0, &unix.ItimerSpec{Value: unix.NsecToTimespec(int64(wait))}, nil)
 }
 
@@ -85,10 +91,30 @@ func (h *holdings) run() {
 		if _, err := h.file.Read(buf); err != nil {
 			return
 		}
-		for _, id := range h.take(time.Now()) {
+		for _, id := range h.take(h.await()) {
 			h.release(id)
 		}
 	}
+}
+
+// await is for when the timer has gone off: it waits for the first packet's time and
+// gives the time then. A sleeper wakes up late, on some machines by more than the rest of
+// the way takes; so the timer is set earlier by as much as it was late of late.
+func (h *holdings) await() time.Time {
+	now := time.Now()
+	h.mu.Lock()
+	var due time.Time
+	if len(h.heap) > 0 {
+		due = h.heap[0].due
+	}
+	if late := now.Sub(h.set); late >= 0 {
+		h.lead += (min(late, maxLead) - h.lead) / 8
+	}
+	h.mu.Unlock()
+	for now.Before(due) && due.Sub(now) <= maxLead {
+		now = time.Now()
+	}
+	return now
 }
 
 // take gives what is due and sets the timer for the rest.

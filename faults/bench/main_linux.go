@@ -53,12 +53,18 @@ var roles = map[string]func() error{
 	"rule":    ruleOf,
 }
 
+// errUsage is in errors about what was asked for.
+var errUsage = errors.New("not understood")
+
 func exit(err error) {
-	if err != nil {
-		fmt.Fprintf(os.Stderr, "faultlab: error: %v\n", err)
-		os.Exit(2)
+	if err == nil {
+		os.Exit(0)
 	}
-	os.Exit(0)
+	fmt.Fprintf(os.Stderr, "faultlab: error: %v\n", err)
+	if errors.Is(err, errUsage) {
+		fmt.Fprintln(os.Stderr, "faultlab: hint: scripts/bench faults [--share N] [--only PART,...]")
+	}
+	os.Exit(2)
 }
 
 func run(ctx context.Context, w *world, only, commit string) (err error) {
@@ -68,13 +74,13 @@ func run(ctx context.Context, w *world, only, commit string) (err error) {
 		for _, name := range strings.Split(only, ",") {
 			i := slices.IndexFunc(parts, func(p part) bool { return p.name == name })
 			if i < 0 {
-				return fmt.Errorf("there is nothing called %q to measure", name)
+				return fmt.Errorf("%w: there is nothing called %q to measure", errUsage, name)
 			}
 			chosen = append(chosen, parts[i])
 		}
 	}
 	if !(w.share > 0 && w.share <= 10) {
-		return fmt.Errorf("share is %v; want above 0, up to 10", w.share)
+		return fmt.Errorf("%w: share is %v; want above 0, up to 10", errUsage, w.share)
 	}
 	began := time.Now()
 	defer func() {

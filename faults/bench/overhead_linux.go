@@ -129,7 +129,11 @@ func (w *world) load(x *way, echo, sink netip.AddrPort, in *agent.Injection) err
 	}
 	x.echo = append(x.echo, rtts...)
 	x.p50s = append(x.p50s, float64(rtts.p50()-x.set)/1e3)
-	mbs, err := bulk(w.pid, sink, w.peer, w.span(bulkTime))
+	send := w.span(bulkTime)
+	if x.set == large {
+		send = 2 * bulkTime // a connection has to find out how much fits
+	}
+	mbs, err := bulk(w.pid, sink, w.peer, send)
 	if err != nil {
 		return err
 	}
@@ -174,7 +178,7 @@ func (w *world) overheads(ways []*way, bare *way) {
 		mid, least, most := middle(x.more(bare))
 		ratio, rl, rm := pairs{bare.mbs, x.mbs}.ratio()
 		row := []string{x.name, us(x.echo.p50()) + " / " + us(x.echo.p99()), fmt.Sprintf("%+.0f (%+.0f to %+.0f)", mid, least, most),
-			mids("%.0f", x.mbs), fmt.Sprintf("%.2f (%.2f to %.2f)", ratio, rl, rm)}
+			mids("%.1f", x.mbs), fmt.Sprintf("%.3f (%.3f to %.3f)", ratio, rl, rm)}
 		if !x.packets {
 			row = append(row, "TCP only", "", "")
 		} else {
@@ -185,10 +189,10 @@ func (w *world) overheads(ways []*way, bare *way) {
 		}
 		rows = append(rows, row)
 	}
-	w.table("What it costs", fmt.Sprintf("%d rounds, every path once in each: %d lines (a 50th of it where they take 50 ms) to and fro over one connection, %v apart, one connection that sends for %v, datagrams for %v. "+
+	w.table("What it costs", fmt.Sprintf("%d rounds, every path once in each: %d lines (a 50th of it where they take 50 ms) to and fro over one connection, %v apart, one connection that sends for %v (%v at 50 ms), datagrams for %v. "+
 		"What waits at the peer's end is not the sender's any more: the kernel lets a connection send little before what it has sent has left. "+
 		"Cells with a bracket are medians of the rounds with the least and the greatest; Toxiproxy runs in the target's own network.",
-		rounds, w.count(1000), gap, w.span(bulkTime), w.span(rateTime)), rows...)
+		rounds, w.count(1000), gap, w.span(bulkTime), 2*bulkTime, w.span(rateTime)), rows...)
 }
 
 // more is by how much the median of each round is above that of another way, in us.

@@ -111,12 +111,13 @@ func (f *Fault) baseline(ctx context.Context, bare *proxy) error {
 	needsHTTP := f.stage.status != 0 || !f.stage.only.IsZero()
 	wait := 5 * time.Second
 	if !needsHTTP && f.calls.Probe == "" {
-		wait = time.Second // something may stand in for a server that does not answer
+		wait = 500 * time.Millisecond // something may stand in for a server that does not answer
 	}
+	size := int64(0) // of the answer, where it is known
 	try := func() {
-		f.base = f.proxy.one(ctx, f.order.ID, f.ask, wait, 0)
+		f.base = f.proxy.one(ctx, f.order.ID, f.ask, wait, size)
 		for i := 0; i < 4 && f.base.fine(); i++ { // again and warm: the quickest is what the server takes
-			if o := f.proxy.one(ctx, f.order.ID, f.ask, wait, 0); o.fine() && o.first < f.base.first {
+			if o := f.proxy.one(ctx, f.order.ID, f.ask, wait, size); o.fine() && o.first < f.base.first {
 				f.base = o
 			}
 		}
@@ -125,7 +126,8 @@ func (f *Fault) baseline(ctx context.Context, bare *proxy) error {
 		}
 	}
 	try()
-	if f.ask.method != "" && (f.base.status == 0 || f.base.status == 400) && bare.tls(ctx, f.ask.to) {
+	silent := f.base.slow && f.base.bytes == 0 // where TLS is spoken HTTP is refused
+	if f.ask.method != "" && !silent && (f.base.status == 0 || f.base.status == 400) && bare.tls(ctx, f.ask.to) {
 		if needsHTTP {
 			return &carrier.Error{Code: carrier.NotSupported, Message: fmt.Sprintf("port %d speaks TLS, which cannot be looked into", f.calls.Port),
 				Remedy: "use a fault without methods and path that works on bytes, such as dependency-hang, or put it where TLS ends"}
@@ -149,11 +151,11 @@ func (f *Fault) baseline(ctx context.Context, bare *proxy) error {
 	if why == "" {
 		return nil
 	}
-	size, after, ok := f.stage.telling()
+	enough, after, ok := f.stage.telling()
 	if needsHTTP || f.calls.Probe != "" || !ok {
 		return &carrier.Error{Code: carrier.NoProbe, Message: why, Remedy: remedy}
 	}
-	wait = 5 * time.Second
+	wait, size = 5*time.Second, enough
 	if err := f.standIn(size, after); err != nil {
 		return err
 	}

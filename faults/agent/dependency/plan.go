@@ -198,3 +198,10 @@ func hides(stages []*stage, c call) *stage {
 	}
 	return stages[i]
 }
+
+// looks tells whether any stage might do something to a connection later on.
+func looks(stages []*stage, c call) bool {
+	return slices.ContainsFunc(stages, func(s *stage) bool {
+		return !s.refuse && (c.probe == s.id || c.probe == "" && s.concerns(c.peer))
+	})
+}

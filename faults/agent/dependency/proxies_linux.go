@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"slices"
 	"sync"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -138,6 +139,15 @@ func (p *proxy) finish(ctx context.Context, end bool) error {
 		return nil
 	}
 	if end {
+		for range 20 { // most are made quickly
+			p.mu.Lock()
+			coming := p.coming
+			p.mu.Unlock()
+			if coming == 0 {
+				break
+			}
+			time.Sleep(look)
+		}
 		p.endSessions(ctx, nil)
 	}
 	p.mu.Lock()
@@ -148,7 +158,7 @@ func (p *proxy) finish(ctx context.Context, end bool) error {
 
 // letGo takes the table of translations away when nothing needs it; p is locked.
 func (p *proxy) letGo() error {
-	if !p.leaving || len(p.sessions) > 0 || p.callers == nil {
+	if !p.leaving || p.coming+len(p.sessions) > 0 || p.callers == nil {
 		return nil
 	}
 	c := p.callers

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"net"
 	"net/netip"
+	"os"
 	"slices"
 	"sync"
 	"syscall"
@@ -25,7 +26,8 @@ type proxy struct {
 	rules     *rules
 	spare     *spares
 	callers   *callers // nil: the kernel cannot translate
-	listeners []net.Listener
+	listeners []*net.TCPListener
+	accepting sync.WaitGroup
 	older     map[[diagIDs]byte]bool // connections that were there before
 	unknown   error                  // why they are not known
 
@@ -33,6 +35,7 @@ type proxy struct {
 	stages   []*stage
 	probes   map[uint16]string // by the local port of a probe: the fault it is for
 	inside   map[string]string // by fault: what stands in for the server when it is probed
+	coming   int               // connections accepted that are no sessions yet
 	sessions map[carried]bool
 	closed   bool
 	leaving  bool // when the last session ends, callers goes
@@ -60,7 +63,7 @@ func (p *proxy) open() error {
 				}
 				return fmt.Errorf("listen in front of port %d: %w", p.port, err)
 			}
-			p.listeners = append(p.listeners, l)
+			p.listeners = append(p.listeners, l.(*net.TCPListener))
 			to = append(to, l.Addr().(*net.TCPAddr).AddrPort())
 		}
 		var err error
@@ -80,10 +83,14 @@ func (p *proxy) open() error {
 	}
 	p.noteOlder()
 	for _, l := range p.listeners {
-		go p.accept(l)
+		p.accepting.Go(func() { p.accept(l) })
 	}
 	return nil
 }
+
+// settle is how long connections that were begun while the rules were there may take to
+// come in: a reset would hit callers that the fault should be gone for.
+const settle = 20 * time.Millisecond
 
 // close takes the rules away first, so that nobody is sent to a closed listener.
 func (p *proxy) close() error {
@@ -95,36 +102,64 @@ func (p *proxy) close() error {
 		errs = append(errs, p.rules.close())
 	}
 	for _, l := range p.listeners {
+		errs = append(errs, l.SetDeadline(time.Now().Add(settle)))
+	}
+	p.accepting.Wait()
+	for _, l := range p.listeners {
 		errs = append(errs, l.Close())
 	}
 	return errors.Join(errs...)
 }
 
-func (p *proxy) accept(l net.Listener) {
+func (p *proxy) accept(l *net.TCPListener) {
 	for {
-		c, err := l.Accept()
-		if errors.Is(err, net.ErrClosed) {
+		c, err := l.AcceptTCP()
+		if errors.Is(err, net.ErrClosed) || errors.Is(err, os.ErrDeadlineExceeded) {
 			return
 		}
 		if err != nil {
 			time.Sleep(5 * time.Millisecond) // no descriptors left, perhaps for a moment only
 			continue
 		}
-		go p.serve(c.(*net.TCPConn))
+		p.mu.Lock()
+		p.coming++
+		p.mu.Unlock()
+		go func() {
+			if s := p.begin(p.serve(c)); s != nil {
+				s.run()
+				p.untrack(s)
+			}
+		}()
 	}
 }
 
-func (p *proxy) serve(c *net.TCPConn) {
+// begin makes a session of a connection, if there is one. Whether it is looked into is
+// settled in one step with its being known: a new stage either has it looked into, or
+// finds it among those that are not.
+func (p *proxy) begin(r *relay) (s carried) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.coming--
+	if r != nil {
+		s = r
+		if looks(p.stages, r.call) {
+			s = newSession(r.client, r.server, r.call, p.ask)
+		}
+		p.sessions[s] = true
+	}
+	_ = p.letGo() // at the latest it goes with its socket
+	return s
+}
+
+// serve connects a caller with the server, unless a fault ends the call at once.
+func (p *proxy) serve(c *net.TCPConn) *relay {
 	from, to := addressOf(c.RemoteAddr()), addressOf(c.LocalAddr())
 	if p.side == faults.Calling {
 		to = original(c)
 	}
-	p.mu.Lock()
-	closed := p.closed
-	p.mu.Unlock()
-	if closed || to.Port() != p.port { // or somebody found the listener itself
+	if to.Port() != p.port { // somebody found the listener itself
 		abort(c)
-		return
+		return nil
 	}
 	own := p.side == faults.Calling || from.Addr() == to.Addr()
 	first := call{peer: from.Addr()}
@@ -138,7 +173,7 @@ func (p *proxy) serve(c *net.TCPConn) {
 	begun.fresh = true
 	if p.ask(begun).end != nil {
 		abort(c)
-		return
+		return nil
 	}
 	mark := ownMark
 	if !own {
@@ -147,19 +182,9 @@ func (p *proxy) serve(c *net.TCPConn) {
 	server, err := p.dial(context.Background(), p.behind(first, to), mark, nil)
 	if err != nil {
 		abort(c)
-		return
+		return nil
 	}
-	var s carried = newSession(c, server, first, p.ask)
-	if !p.looks(first) {
-		s = &relay{client: c, server: server, call: first}
-	}
-	if !p.track(s) {
-		abort(c)
-		abort(server)
-		return
-	}
-	defer p.untrack(s)
-	s.run()
+	return &relay{client: c, server: server, call: first}
 }
 
 func (p *proxy) translation() *callers {
@@ -180,27 +205,10 @@ func (p *proxy) behind(c call, to netip.AddrPort) string {
 
 func (p *proxy) ask(c call) plan { return ask(p.staged(), c) }
 
-// looks tells whether any stage might do something to a connection later on.
-func (p *proxy) looks(c call) bool {
-	return slices.ContainsFunc(p.staged(), func(s *stage) bool {
-		return !s.refuse && (c.probe == s.id || c.probe == "" && s.concerns(c.peer))
-	})
-}
-
 func (p *proxy) staged() []*stage {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.stages // replaced, never changed
-}
-
-func (p *proxy) track(s carried) bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.closed {
-		return false
-	}
-	p.sessions[s] = true
-	return true
 }
 
 func (p *proxy) untrack(s carried) {

@@ -1,6 +1,10 @@
 package dependency
 
-import "testing"
+import (
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
 
 func TestIdle(t *testing.T) {
 	for name, tt := range map[string]struct {
@@ -24,4 +28,18 @@ func TestIdle(t *testing.T) {
 			t.Errorf("%s: a client's socket is idle: %v", name, got)
 		}
 	}
+}
+
+// What the kernel tells is read without a look beyond its end.
+func FuzzParseSocket(f *testing.F) {
+	whole := make([]byte, diagHeader+4+160)
+	whole[0], whole[diagHeader], whole[diagHeader+2] = unix.AF_INET6, 164, diagInfo
+	f.Add(whole)
+	f.Add(whole[:diagHeader])
+	f.Add([]byte{unix.AF_INET})
+	f.Fuzz(func(t *testing.T, b []byte) {
+		if s, ok := parseSocket(b); ok && (s.family != b[0] || !s.local.IsValid() || !s.remote.IsValid()) {
+			t.Errorf("%x is read as %+v", b, s)
+		}
+	})
 }
