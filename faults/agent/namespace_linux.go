@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -63,6 +64,20 @@ func (n *namespace) watch(pidfd int) {
 			return
 		}
 	}
+}
+
+// alive gives a context that ends with the target's process as well: nobody is there to
+// answer for it.
+func (n *namespace) alive(ctx context.Context) (context.Context, func()) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	go func() {
+		select {
+		case <-n.over:
+			cancel(errorf(TargetGone, "process %d of the target has ended", n.pid))
+		case <-ctx.Done():
+		}
+	}()
+	return ctx, func() { cancel(nil) }
 }
 
 func (n *namespace) close() {

@@ -82,20 +82,6 @@ func (n *namespace) probeWith(ctx context.Context, run probeRun, other func(p *p
 	return res, nil
 }
 
-// alive gives a context that ends with the target's process as well: nobody is there to
-// answer for it.
-func (n *namespace) alive(ctx context.Context) (context.Context, func()) {
-	ctx, cancel := context.WithCancelCause(ctx)
-	go func() {
-		select {
-		case <-n.over:
-			cancel(errorf(TargetGone, "process %d of the target has ended", n.pid))
-		case <-ctx.Done():
-		}
-	}()
-	return ctx, func() { cancel(nil) }
-}
-
 // collect notes when each answer came, until all are there or the deadline is. Where
 // second answers matter it goes on for a while after the last first one.
 func (p *prober) collect(count int, again time.Duration) probeResult {

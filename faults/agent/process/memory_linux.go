@@ -153,11 +153,15 @@ func (l *memoryLimit) Take(ctx context.Context) error {
 		if ledger.Strictness(now) <= float64(bytes) {
 			return errStricter
 		}
-		top, err := l.reach(ctx, bytes)
-		if err == nil && top <= bytes+overdraft && ledger.Strictness(now) > float64(bytes+above*mib) {
-			err = carrier.Errorf(carrier.Unproved, "effect still seen: not more than %d MiB could be used", top/mib)
+		most := uint64(0)
+		for range 3 { // a busy machine may not look when most is in use
+			top, err := l.reach(ctx, bytes)
+			if err != nil || top > bytes+overdraft || ledger.Strictness(now) <= float64(bytes+above*mib) {
+				return err
+			}
+			most = max(most, top)
 		}
-		return err
+		return carrier.Errorf(carrier.Unproved, "effect still seen: not more than %d MiB could be used", most/mib)
 	})
 }
 
