@@ -141,12 +141,16 @@ func TestRateIsExact(t *testing.T) {
 		l := newLab(t)
 		clean(t, l)
 		a := startAgent(t, backend)
+		wide := 20e6
+		if guest() {
+			wide = 8e6 // a kernel that is a process does not always carry more than that
+		}
 		for _, tt := range []struct {
 			rate float64
 			dir  string
 			v6   bool
 		}{
-			{1e6, "out", false}, {20e6, "out", false}, {5e6, "in", false}, {2e6, "both", true}, {64e3, "out", false},
+			{1e6, "out", false}, {wide, "out", false}, {5e6, "in", false}, {2e6, "both", true}, {64e3, "out", false},
 		} {
 			t.Run(fmt.Sprintf("%v-%s-v6:%v", tt.rate, tt.dir, tt.v6), func(t *testing.T) {
 				e := a.put(t, l, "rate", fmt.Sprintf(`{"bits_per_second":%.0f,"direction":%q,"queue":"50ms"}`, tt.rate, tt.dir), func(r *InjectRequest) {
