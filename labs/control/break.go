@@ -17,7 +17,7 @@ var hurtWithin = map[string]time.Duration{"real": 45 * time.Second, "fast": 45 *
 
 // rush is how many times as often as usual users ask from the moment a deploy has
 // settled until they suffer from it: what grows with every request shows sooner.
-var rush = map[string]float64{"real": 1, "fast": 3}
+var rush = map[string]float64{"real": 1, "fast": 4}
 
 // breakIt takes the lab's steps and waits until users suffer.
 func (c *Control) breakIt(ctx context.Context, say func(Progress)) error {
