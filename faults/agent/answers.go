@@ -58,9 +58,10 @@ func (p *passages) way() []passage {
 // many leave a passage for one that enters, that of the whole way is g1(g2(...gk(x)))
 // (Watson and Galton 1875). Its value at 0 is the chance of none, its slope of one.
 func answers(way []passage) (none, several float64) {
-	x, slope := 0.0, 1.0
+	x, slope, copied := 0.0, 1.0, false
 	for i := len(way) - 1; i >= 0; i-- {
 		p, q, c := way[i].lose, way[i].twice, way[i].damage
+		copied = copied || q > 0
 		x, slope = c+(1-c)*x, (1-c)*slope
 		if !way[i].kernel {
 			x, slope = (1-q)*x+q*x*x, ((1-q)+2*q*x)*slope
@@ -71,6 +72,9 @@ func answers(way []passage) (none, several float64) {
 		// it makes passes it again, and is lost on its own.
 		one, d := p+(1-p)*x, 1-p
 		x, slope = (1-q)*one+q*(p*x+(1-p)*x*one), ((1-q)*d+q*(p+(1-p)*(one+x*d)))*slope
+	}
+	if !copied {
+		return x, 0 // and not what rounding leaves
 	}
 	return x, max(0, 1-x-slope)
 }

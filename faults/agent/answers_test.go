@@ -117,3 +117,15 @@ func TestOvertakings(t *testing.T) {
 		}
 	}
 }
+
+// Where nothing is doubled no probe has two answers, whatever rounding makes of the sum.
+func TestNothingIsDoubledByLoss(t *testing.T) {
+	for percent := range 100 {
+		p := float64(percent) / 100
+		for _, way := range [][]passage{{{lose: p}, {lose: p}}, {{lose: p, kernel: true}, {damage: p}}} {
+			if _, several := answers(way); several != 0 {
+				t.Errorf("%v: %g", way, several)
+			}
+		}
+	}
+}

@@ -66,8 +66,12 @@ func TestDisturbancesStack(t *testing.T) {
 						t.Errorf("with %v: %d of %d lost, want %d to %d", keysOf(in), lost, n, lo, hi)
 					}
 				}
-				// A link that is full has no room for most of the copies.
-				if got := w.came(2); twice == 0 && got > 0 || twice > 0 && got < n/50 {
+				// A link that is full has room for few of the copies: how many, its queue says.
+				least := n / 10
+				if in["rate"] != nil {
+					least = 1
+				}
+				if got := w.came(2); twice == 0 && got > 0 || twice > 0 && got < least {
 					t.Errorf("with %v: %d of %d came twice", keysOf(in), w.came(2), n)
 				}
 				// A quarter of the neighbours change places; of a full link and with damage

@@ -94,8 +94,12 @@ func firstAnswer(ctx context.Context, sp space, tries []route, before []effect) 
 	answers := make(chan answer, len(tries))
 	for _, r := range tries {
 		go func() {
-			run := delayRun(r, r.expect(before))
+			o := r.expect(before)
+			run := delayRun(r, o)
 			run.count, run.interval = max(run.count*shortProbes/delayProbes, shortProbes), shortInterval
+			if o.loss > 0 { // a series that is lost as a whole would say that nobody is there
+				run.count = max(run.count, int(min(7*o.spread/max(1-o.loss, 0.01), 300)))
+			}
 			res, err := sp.probe(short, run)
 			if err != nil {
 				res.rtts = nil
