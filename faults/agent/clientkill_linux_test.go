@@ -50,7 +50,10 @@ func TestClientKilledBeforeItsAgentRuns(t *testing.T) {
 					if at == "/start" {
 						return
 					}
-					r = r.WithContext(context.WithoutCancel(r.Context()))
+					// A context that can end: for others the proxy asks whether the caller is gone.
+					on, end := context.WithCancel(context.WithoutCancel(r.Context()))
+					defer end()
+					r = r.WithContext(on)
 					r.Body = io.NopCloser(bytes.NewReader(body))
 				}
 				proxy.ServeHTTP(w, r)
