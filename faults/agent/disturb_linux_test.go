@@ -15,6 +15,15 @@ func (l *testLab) sender(direction string) netns.NsHandle {
 	return l.target
 }
 
+// byIPv6 has an injection proved by IPv6.
+func byIPv6(v6 bool) func(*InjectRequest) {
+	return func(r *InjectRequest) {
+		if v6 {
+			r.Probes = []string{peer6Addr}
+		}
+	}
+}
+
 func TestDuplicateIsExact(t *testing.T) {
 	backends(t, func(t *testing.T, backend string) {
 		l := newLab(t)
@@ -30,11 +39,7 @@ func TestDuplicateIsExact(t *testing.T) {
 			{30, "out", true, 20}, {30, "in", false, 20}, {100, "in", true, 1400},
 		} {
 			t.Run(fmt.Sprintf("%v%%-%s-v6:%v-%d", tt.percent, tt.dir, tt.v6, tt.size), func(t *testing.T) {
-				e := a.put(t, l, "duplicate", fmt.Sprintf(`{"percent":%v,"direction":%q}`, tt.percent, tt.dir), func(r *InjectRequest) {
-					if tt.v6 {
-						r.Probes = []string{peer6Addr}
-					}
-				})
+				e := a.put(t, l, "duplicate", fmt.Sprintf(`{"percent":%v,"direction":%q}`, tt.percent, tt.dir), byIPv6(tt.v6))
 				if e.Backend != backend {
 					t.Errorf("backend %s", e.Backend)
 				}
@@ -72,11 +77,7 @@ func TestCorruptIsExact(t *testing.T) {
 			{5, "out", false}, {40, "out", true}, {100, "out", false}, {30, "in", false}, {30, "in", true},
 		} {
 			t.Run(fmt.Sprintf("%v%%-%s-v6:%v", tt.percent, tt.dir, tt.v6), func(t *testing.T) {
-				e := a.put(t, l, "corrupt", fmt.Sprintf(`{"percent":%v,"direction":%q}`, tt.percent, tt.dir), func(r *InjectRequest) {
-					if tt.v6 {
-						r.Probes = []string{peer6Addr}
-					}
-				})
+				e := a.put(t, l, "corrupt", fmt.Sprintf(`{"percent":%v,"direction":%q}`, tt.percent, tt.dir), byIPv6(tt.v6))
 				const n, size = 1500, 1000
 				w := l.flow(n, size, l.sender(tt.dir), tt.v6, 100*time.Microsecond)
 				bad := n - w.came(1)
@@ -153,11 +154,7 @@ func TestRateIsExact(t *testing.T) {
 			{1e6, "out", false}, {wide, "out", false}, {5e6, "in", false}, {2e6, "both", true}, {64e3, "out", false},
 		} {
 			t.Run(fmt.Sprintf("%v-%s-v6:%v", tt.rate, tt.dir, tt.v6), func(t *testing.T) {
-				e := a.put(t, l, "rate", fmt.Sprintf(`{"bits_per_second":%.0f,"direction":%q,"queue":"50ms"}`, tt.rate, tt.dir), func(r *InjectRequest) {
-					if tt.v6 {
-						r.Probes = []string{peer6Addr}
-					}
-				})
+				e := a.put(t, l, "rate", fmt.Sprintf(`{"bits_per_second":%.0f,"direction":%q,"queue":"50ms"}`, tt.rate, tt.dir), byIPv6(tt.v6))
 				// Three times what fits, for a second.
 				size := int(min(max(tt.rate/8/100, 72), 1372))
 				header := 28

@@ -119,6 +119,22 @@ func (l *testLab) datagramsTo(n int, addr string) []bool {
 	return l.datagramsWithin(n, addr, 300*time.Millisecond)
 }
 
+// sockets are those of a receiver of datagrams, at an address of its namespace, and of
+// who sends to it.
+func (l *testLab) sockets(to, from netns.NsHandle, addr string) (in net.PacketConn, out net.Conn) {
+	l.t.Helper()
+	must(l.t, inNamespace(to, func() (err error) {
+		in, err = net.ListenPacket("udp", net.JoinHostPort(addr, "0"))
+		return err
+	}))
+	roomy(l.t, in)
+	must(l.t, inNamespace(from, func() (err error) {
+		out, err = net.Dial("udp", in.LocalAddr().String())
+		return err
+	}))
+	return in, out
+}
+
 // datagramsWithin waits for those that are on their way when the last is sent.
 func (l *testLab) datagramsWithin(n int, addr string, wait time.Duration) []bool {
 	l.t.Helper()
@@ -126,18 +142,8 @@ func (l *testLab) datagramsWithin(n int, addr string, wait time.Duration) []bool
 	if addr == targetAddr || addr == target6Addr {
 		to, from = from, to
 	}
-	var in net.PacketConn
-	must(l.t, inNamespace(to, func() (err error) {
-		in, err = net.ListenPacket("udp", net.JoinHostPort(addr, "0"))
-		return err
-	}))
+	in, out := l.sockets(to, from, addr)
 	defer in.Close()
-	roomy(l.t, in)
-	var out net.Conn
-	must(l.t, inNamespace(from, func() (err error) {
-		out, err = net.Dial("udp", in.LocalAddr().String())
-		return err
-	}))
 	defer out.Close()
 	raw, err := out.(syscall.Conn).SyscallConn()
 	must(l.t, err)

@@ -3,7 +3,6 @@ package agent
 import (
 	"encoding/binary"
 	"fmt"
-	"net"
 	"os"
 	"strings"
 	"testing"
@@ -68,18 +67,8 @@ func (l *testLab) flow(n, size int, from netns.NsHandle, v6 bool, interval time.
 			addr = "fd99:7::1"
 		}
 	}
-	var in net.PacketConn
-	must(l.t, inNamespace(to, func() (err error) {
-		in, err = net.ListenPacket("udp", net.JoinHostPort(addr, "0"))
-		return err
-	}))
+	in, out := l.sockets(to, from, addr)
 	defer in.Close()
-	roomy(l.t, in)
-	var out net.Conn
-	must(l.t, inNamespace(from, func() (err error) {
-		out, err = net.Dial("udp", in.LocalAddr().String())
-		return err
-	}))
 	defer out.Close()
 	w := &wire{sent: n, times: make([]int, n), wrong: -wrongChecksums(l.t, to, v6)}
 	done := make(chan struct{})

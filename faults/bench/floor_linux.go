@@ -11,6 +11,7 @@ import (
 	"github.com/google/nftables"
 	"github.com/google/nftables/expr"
 
+	"faultlab/faults/agent/netspace"
 	"faultlab/faults/engine"
 )
 
@@ -26,7 +27,7 @@ type floor struct {
 func (w *world) floors() []*floor {
 	fs := []*floor{
 		{name: "floor: enter the namespace, one rule", do: func(context.Context) (func(context.Context) error, error) {
-			return func(context.Context) error { return inside(w.pid, dropRule) }, inside(w.pid, placeRule)
+			return func(context.Context) error { return netspace.Inside(w.pid, dropRule) }, netspace.Inside(w.pid, placeRule)
 		}},
 		{name: "floor: a command by docker exec", do: func(ctx context.Context) (func(context.Context) error, error) {
 			r, err := w.Exec(ctx, w.target, engine.Command{Args: []string{"/bench", "nothing"}})
@@ -71,7 +72,7 @@ func (w *world) sidecar(ctx context.Context) (func(context.Context) error, error
 		err = fmt.Errorf("the sidecar ended with code %d", code)
 	}
 	undo := func(ctx context.Context) error {
-		return errors.Join(inside(w.pid, dropRule), w.Remove(ctx, id))
+		return errors.Join(netspace.Inside(w.pid, dropRule), w.Remove(ctx, id))
 	}
 	if err != nil {
 		return nil, errors.Join(err, undo(context.WithoutCancel(ctx)))
@@ -88,7 +89,7 @@ func ruleOf() error {
 	if err != nil {
 		return err
 	}
-	return inside(pid, placeRule)
+	return netspace.Inside(pid, placeRule)
 }
 
 // placeRule sets one rule in this thread's network that matches nothing that is sent.

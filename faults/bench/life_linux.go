@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"faultlab/faults/agent"
+	"faultlab/faults/agent/netspace"
 	"faultlab/faults/engine"
 )
 
@@ -99,7 +100,7 @@ func (w *world) killed(ctx context.Context) (cold, gone, clean time.Duration, er
 // left names the tables in the target.
 func (w *world) left() (string, error) {
 	var names []string
-	err := inside(w.pid, func() (err error) {
+	err := netspace.Inside(w.pid, func() (err error) {
 		names, err = tables()
 		return err
 	})

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"faultlab/faults/agent/netspace"
 )
 
 // blocking connects a socket that waits in the kernel, which is quicker than Go's way and
@@ -57,7 +59,7 @@ const gap = time.Millisecond
 
 // pingPong sends count lines over one connection, each a gap after the answer to the one before.
 func pingPong(pid int, to netip.AddrPort, count int) (rtts series, err error) {
-	err = inside(pid, func() error {
+	err = netspace.Inside(pid, func() error {
 		fd, err := blocking(to)
 		if err != nil {
 			return err
@@ -95,7 +97,7 @@ func bulk(pid int, to netip.AddrPort, server netip.Addr, d time.Duration) (mbs f
 		return 0, err
 	}
 	var took time.Duration
-	err = inside(pid, func() error {
+	err = netspace.Inside(pid, func() error {
 		fd, err := blocking(to)
 		if err != nil {
 			return err
@@ -132,7 +134,7 @@ func flood(pid int, to netip.Addr, perSecond int, d time.Duration) (sent, arrive
 	if _, err := counted(to, portCounted); err != nil {
 		return 0, 0, 0, err
 	}
-	err = inside(pid, func() error {
+	err = netspace.Inside(pid, func() error {
 		fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
 		if err != nil {
 			return os.NewSyscallError("socket", err)

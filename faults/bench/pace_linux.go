@@ -2,34 +2,12 @@ package main
 
 import (
 	"errors"
-	"fmt"
 	"net/netip"
 	"os"
-	"runtime"
 	"time"
 
-	"github.com/vishvananda/netns"
 	"golang.org/x/sys/unix"
 )
-
-// inside runs f on a thread in the network namespace of a process.
-func inside(pid int, f func() error) error {
-	errc := make(chan error, 1)
-	go func() {
-		// The thread stays locked and ends with this goroutine.
-		runtime.LockOSThread()
-		ns, err := netns.GetFromPath(fmt.Sprintf("/proc/%d/ns/net", pid))
-		if err == nil {
-			defer ns.Close()
-			err = netns.Set(ns)
-		}
-		if err == nil {
-			err = f()
-		}
-		errc <- err
-	}()
-	return <-errc
-}
 
 // socket opens a non-blocking one of this thread's namespace.
 func socket(typ int) (int, error) {

@@ -8,13 +8,15 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"faultlab/faults/agent/netspace"
 )
 
 // stream sends count numbered datagrams (0: until ctx ends) to an echo, from the network of
 // a process, and waits for the last answer. Packets are in the order of sending; began is
 // when the clock of their times started.
 func stream(ctx context.Context, pid int, to netip.AddrPort, count int, every, wait time.Duration) (all []packet, began time.Time, err error) {
-	err = inside(pid, func() error {
+	err = netspace.Inside(pid, func() error {
 		fd, err := socket(unix.SOCK_DGRAM)
 		if err != nil {
 			return err
@@ -82,7 +84,7 @@ type exchange struct {
 // connection as soon as it is there.
 func exchanges(pid int, to netip.AddrPort, count int, every, wait time.Duration) (connect, echo series, err error) {
 	all := make(map[int]*exchange, count)
-	err = inside(pid, func() error {
+	err = netspace.Inside(pid, func() error {
 		p, err := newPace()
 		if err != nil {
 			return err

@@ -12,6 +12,8 @@ import (
 	"net/netip"
 	"os/exec"
 	"time"
+
+	"faultlab/faults/agent/netspace"
 )
 
 // toxiproxy is one that runs in the target's network, in front of the peer's servers: as
@@ -32,11 +34,11 @@ func (w *world) startToxiproxy(ctx context.Context) (*toxiproxy, error) {
 	local := netip.AddrFrom4([4]byte{127, 0, 0, 1})
 	t := &toxiproxy{cmd: exec.CommandContext(ctx, w.toxiproxy), echo: netip.AddrPortFrom(local, 17001), sink: netip.AddrPortFrom(local, 17002)}
 	t.cmd.Env = append(t.cmd.Environ(), "LOG_LEVEL=error")
-	if err := inside(w.pid, t.cmd.Start); err != nil {
+	if err := netspace.Inside(w.pid, t.cmd.Start); err != nil {
 		return nil, fmt.Errorf("start Toxiproxy: %w", err)
 	}
 	t.http = &http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{DialContext: func(ctx context.Context, network, to string) (c net.Conn, err error) {
-		err = inside(w.pid, func() error {
+		err = netspace.Inside(w.pid, func() error {
 			c, err = new(net.Dialer).DialContext(ctx, network, to)
 			return err
 		})

@@ -7,34 +7,14 @@ import (
 	"io"
 	"net"
 	"os"
-	"runtime"
 	"slices"
 	"strconv"
 	"strings"
 	"syscall"
 	"time"
 
-	"github.com/vishvananda/netns"
+	"faultlab/faults/agent/netspace"
 )
-
-// inside runs f on a thread in the network namespace of a process.
-func inside(pid int, f func() error) error {
-	errc := make(chan error, 1)
-	go func() {
-		// The thread stays locked and ends with this goroutine.
-		runtime.LockOSThread()
-		ns, err := netns.GetFromPath(fmt.Sprintf("/proc/%d/ns/net", pid))
-		if err == nil {
-			defer ns.Close()
-			err = netns.Set(ns)
-		}
-		if err == nil {
-			err = f()
-		}
-		errc <- err
-	}()
-	return <-errc
-}
 
 // echoes is what came of datagrams sent to a server that echoes them.
 type echoes struct {
@@ -56,7 +36,7 @@ func (e echoes) least() time.Duration {
 func echo(pid int, to string, count int, wait time.Duration, copies bool) (echoes, error) {
 	res := echoes{sent: count}
 	var c net.Conn
-	err := inside(pid, func() (err error) {
+	err := netspace.Inside(pid, func() (err error) {
 		c, err = net.Dial("udp", net.JoinHostPort(to, strconv.Itoa(udpPort)))
 		return err
 	})
@@ -116,7 +96,7 @@ func ask(pid int, to, line string, wait time.Duration) (outcome, answer string, 
 	began := time.Now()
 	var c net.Conn
 	var cerr error
-	err = inside(pid, func() error {
+	err = netspace.Inside(pid, func() error {
 		c, cerr = net.DialTimeout("tcp", net.JoinHostPort(to, strconv.Itoa(tcpPort)), wait)
 		return nil
 	})
@@ -155,7 +135,7 @@ func ask(pid int, to, line string, wait time.Duration) (outcome, answer string, 
 // transfer has a block of bytes taken or given by a server, over one connection.
 func transfer(pid int, to, what string, size int, limit time.Duration) (time.Duration, error) {
 	var c net.Conn
-	err := inside(pid, func() (err error) {
+	err := netspace.Inside(pid, func() (err error) {
 		c, err = net.DialTimeout("tcp", net.JoinHostPort(to, strconv.Itoa(tcpPort)), limit)
 		return err
 	})

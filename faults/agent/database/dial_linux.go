@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"faultlab/faults/agent/carrier"
+	"faultlab/faults/agent/netspace"
 )
 
 // inRoot opens a file of the target, links resolved as they are there.
@@ -145,22 +146,7 @@ func asUser(uid int, f func() error) error {
 
 // networkOf runs functions in the network namespace of a process, for the keeper.
 func networkOf(pid int) func(f func() error) error {
-	return func(f func() error) error {
-		errc := make(chan error, 1)
-		go func() {
-			runtime.LockOSThread() // never unlocked: the thread ends with this goroutine
-			ns, err := unix.Open(fmt.Sprintf("/proc/%d/ns/net", pid), unix.O_RDONLY|unix.O_CLOEXEC, 0)
-			if err == nil {
-				err = unix.Setns(ns, unix.CLONE_NEWNET)
-				unix.Close(ns)
-			}
-			if err == nil {
-				err = f()
-			}
-			errc <- err
-		}()
-		return <-errc
-	}
+	return func(f func() error) error { return netspace.Inside(pid, f) }
 }
 
 // userName is what a user is called in the target.

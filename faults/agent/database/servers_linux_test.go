@@ -9,7 +9,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
-	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -20,9 +19,9 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/redis/go-redis/v9"
-	"golang.org/x/sys/unix"
 
 	"faultlab/faults/agent"
+	"faultlab/faults/agent/netspace"
 )
 
 // The test binary is also the agent, whose keeper it is then as well.
@@ -228,22 +227,7 @@ func (t *target) sql(tt *testing.T, sql string) string {
 }
 
 // inside runs f in the target's network.
-func (t *target) inside(f func() error) error {
-	errc := make(chan error, 1)
-	go func() {
-		runtime.LockOSThread()
-		ns, err := unix.Open(fmt.Sprintf("/proc/%d/ns/net", t.pid), unix.O_RDONLY|unix.O_CLOEXEC, 0)
-		if err == nil {
-			err = unix.Setns(ns, unix.CLONE_NEWNET)
-			unix.Close(ns)
-		}
-		if err == nil {
-			err = f()
-		}
-		errc <- err
-	}()
-	return <-errc
-}
+func (t *target) inside(f func() error) error { return netspace.Inside(t.pid, f) }
 
 func (t *target) dial(ctx context.Context, _, addr string) (c net.Conn, err error) {
 	err = t.inside(func() error {

@@ -73,7 +73,7 @@ func BuildOn(store Products, on *service.Service, c *Config) (closing func(), er
 		Name: "cache_lookups_total", Help: "Lookups of finished answers, by cache and result (hit, miss or error).",
 	}, []string{"cache", "result"})
 	on.Metrics.MustRegister(s.lookups)
-	on.ReadyWhen(s.databaseAnswers)
+	on.ReadyWithDatabase(c.Database, store.Ping)
 	on.Handle("GET /v1/products", "products", s.getProducts)
 	on.Handle("GET /v1/products/{id}", "product", s.getProduct)
 	on.Handle("GET /v1/featured", "featured", s.getFeatured)
@@ -85,15 +85,6 @@ func BuildOn(store Products, on *service.Service, c *Config) (closing func(), er
 		on.Handle("GET /v1/suggest", "suggest", s.getSuggest)
 	}
 	return s.cache.close, nil
-}
-
-func (c *catalog) databaseAnswers(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, c.config.Database.QueryTimeout)
-	defer cancel()
-	if err := c.store.Ping(ctx); err != nil {
-		return errors.New("database does not answer")
-	}
-	return nil
 }
 
 func (c *catalog) getProducts(w http.ResponseWriter, r *http.Request) {
@@ -233,21 +224,9 @@ func (c *catalog) looked(cache, result string) {
 }
 
 func (c *catalog) failed(w http.ResponseWriter, r *http.Request, err error) {
-	switch {
-	case errors.Is(err, ErrNotFound):
+	if errors.Is(err, ErrNotFound) {
 		service.Fail(w, r, http.StatusNotFound, "not_found", err.Error())
-	case r.Context().Err() != nil:
-		service.Fail(w, r, 499, "caller_gone", "the caller gave up")
-	case errors.Is(err, context.DeadlineExceeded):
-		c.logError(r, err)
-		service.Fail(w, r, http.StatusGatewayTimeout, "database_timeout", "the database did not answer in time")
-	default:
-		c.logError(r, err)
-		service.Fail(w, r, http.StatusServiceUnavailable, "database_unavailable", "the database cannot be used")
+		return
 	}
-}
-
-func (c *catalog) logError(r *http.Request, err error) {
-	c.Log.Error("database", "err", err.Error(), "request_id", service.RequestID(r),
-		"waited_ms", c.config.Database.QueryTimeout/time.Millisecond)
+	c.FailDatabase(w, r, err, "waited_ms", c.config.Database.QueryTimeout/time.Millisecond)
 }

@@ -49,7 +49,7 @@ func Build(ctx context.Context, on *service.Service, c *Config) (closing func(),
 		gauge("workers_busy", "Orders that are worked on now.", func() float64 { return float64(len(s.workers)) }),
 		gauge("workers_max", "Orders that may be worked on at the same time.", func() float64 { return float64(cap(s.workers)) }),
 	)...)
-	on.ReadyWhen(s.databaseAnswers)
+	on.ReadyWithDatabase(c.Database, pool.Ping)
 	on.Handle("POST /v1/orders", "order", s.postOrder)
 	settling, stop := context.WithCancel(ctx)
 	var wg sync.WaitGroup
@@ -63,15 +63,6 @@ func Build(ctx context.Context, on *service.Service, c *Config) (closing func(),
 
 func gauge(name, help string, value func() float64) prometheus.Collector {
 	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, value)
-}
-
-func (s *checkout) databaseAnswers(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, s.config.Database.QueryTimeout)
-	defer cancel()
-	if err := s.store.pool.Ping(ctx); err != nil {
-		return errors.New("database does not answer")
-	}
-	return nil
 }
 
 func (s *checkout) postOrder(w http.ResponseWriter, r *http.Request) {
@@ -208,13 +199,7 @@ func (s *checkout) failed(w http.ResponseWriter, r *http.Request, err error) {
 			return
 		}
 		service.Fail(w, r, http.StatusBadGateway, "payment_failed", "the payment partner could not be used")
-	case r.Context().Err() != nil:
-		service.Fail(w, r, 499, "caller_gone", "the caller gave up")
-	case errors.Is(err, context.DeadlineExceeded):
-		s.Log.Error("database", "err", err.Error(), "request_id", service.RequestID(r))
-		service.Fail(w, r, http.StatusGatewayTimeout, "database_timeout", "the database did not answer in time")
 	default:
-		s.Log.Error("database", "err", err.Error(), "request_id", service.RequestID(r))
-		service.Fail(w, r, http.StatusServiceUnavailable, "database_unavailable", "the database cannot be used")
+		s.FailDatabase(w, r, err)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -66,4 +67,31 @@ func OpenDatabase(ctx context.Context, c DatabaseConfig, application string) (*p
 		return nil, fmt.Errorf("database pool: %w", err)
 	}
 	return pool, nil
+}
+
+// ReadyWithDatabase makes readyz say no while ping, which asks the database, gives an error.
+func (s *Service) ReadyWithDatabase(c DatabaseConfig, ping func(context.Context) error) {
+	s.ReadyWhen(func(ctx context.Context) error {
+		ctx, cancel := context.WithTimeout(ctx, c.QueryTimeout)
+		defer cancel()
+		if err := ping(ctx); err != nil {
+			return errors.New("database does not answer")
+		}
+		return nil
+	})
+}
+
+// FailDatabase answers for a request that could not use the database and, where its
+// caller is still there, logs it with attrs.
+func (s *Service) FailDatabase(w http.ResponseWriter, r *http.Request, err error, attrs ...any) {
+	if r.Context().Err() != nil {
+		Fail(w, r, 499, "caller_gone", "the caller gave up")
+		return
+	}
+	s.Log.Error("database", append([]any{"err", err.Error(), "request_id", RequestID(r)}, attrs...)...)
+	if errors.Is(err, context.DeadlineExceeded) {
+		Fail(w, r, http.StatusGatewayTimeout, "database_timeout", "the database did not answer in time")
+		return
+	}
+	Fail(w, r, http.StatusServiceUnavailable, "database_unavailable", "the database cannot be used")
 }

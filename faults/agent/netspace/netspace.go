@@ -1,0 +1,2 @@
+// Package netspace runs functions in the network namespaces of processes, on Linux.
+package netspace
