@@ -11,6 +11,8 @@ import (
 	"github.com/vishvananda/netlink"
 	"github.com/vishvananda/netns"
 	"golang.org/x/sys/unix"
+
+	"faultlab/faults/agent/guesttest"
 )
 
 // skip ends a test for a typed reason; where everything must be there, it fails it.
@@ -130,4 +132,4 @@ func must(t testing.TB, err error) {
 }
 
 // guest says that we run in the guest kernel of TestGuest.
-func guest() bool { return os.Getenv("FAULTLAB_TEST_GUEST") == "1" }
+func guest() bool { return guesttest.Inside() }

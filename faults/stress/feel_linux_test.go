@@ -7,9 +7,6 @@ import (
 	"time"
 )
 
-// late is how much later than set an answer may come on a busy machine.
-const late = 30 * time.Millisecond
-
 // expected is the sum of the claims that are in force, for one destination and protocol.
 type expected struct {
 	claim
@@ -38,14 +35,14 @@ func sum(claims []claim, to, proto string) expected {
 
 // feel looks at everything that the claims in force say, and that nothing else is
 // wrong: whoever is not concerned has answers as always.
-func (w *world) feel(pid int, claims []claim) error {
+func (s *scene) feel(pid int, claims []claim) error {
 	paused := slices.ContainsFunc(claims, func(c claim) bool { return c.pause })
-	for _, to := range []string{w.peer, w.bystander} {
+	for _, to := range []string{s.peer, s.bystander} {
 		if err := feelUDP(pid, to, sum(claims, to, "udp")); err != nil {
-			return fmt.Errorf("udp to %s: %w", w.names(to), err)
+			return fmt.Errorf("udp to %s: %w", s.names(to), err)
 		}
 		if err := feelTCP(pid, to, sum(claims, to, "tcp")); err != nil {
-			return fmt.Errorf("tcp to %s: %w", w.names(to), err)
+			return fmt.Errorf("tcp to %s: %w", s.names(to), err)
 		}
 	}
 	how, _, _, err := ask(pid, "127.0.0.1", "hello", 400*time.Millisecond)
@@ -55,7 +52,7 @@ func (w *world) feel(pid int, claims []claim) error {
 	if paused != (how == silent) {
 		return fmt.Errorf("the target's server: %s; paused is %v", how, paused)
 	}
-	plain := sum(claims, w.peer, "tcp")
+	plain := sum(claims, s.peer, "tcp")
 	for _, c := range claims {
 		if c.carry != nil && plain.pass == 1 && len(plain.tcp) == 0 {
 			if err := c.carry(pid); err != nil {
@@ -71,8 +68,8 @@ func (w *world) feel(pid int, claims []claim) error {
 	return nil
 }
 
-func (w *world) names(to string) string {
-	if to == w.peer {
+func (s *scene) names(to string) string {
+	if to == s.peer {
 		return "the peer"
 	}
 	return "the bystander"
@@ -108,7 +105,7 @@ func feelUDP(pid int, to string, e expected) error {
 	if math.Abs(answers-float64(n)*e.pass) > band {
 		return fmt.Errorf("%v of %d answered; want %.0f, give or take %.0f", answers, n, float64(n)*e.pass, band)
 	}
-	if least := got.least(); answers > 0 && (least < e.delay-e.jitter || least > e.delay+e.jitter+late) {
+	if least := got.least(); answers > 0 && (least < e.delay-e.jitter || least > e.delay+e.jitter+late()) {
 		return fmt.Errorf("quickest round trip %v; want %v, give or take %v", least, e.delay, e.jitter)
 	}
 	return nil

@@ -10,14 +10,14 @@ import (
 	"testing"
 	"time"
 
-	"faultlab/faults"
 	"faultlab/faults/agent"
+	"faultlab/faults/agent/guesttest"
 )
 
 // placed is a fault that is active, as the library says.
 type placed struct {
 	claim
-	in *agent.Injection
+	in injection
 }
 
 func claims(list []placed) (out []claim) {
@@ -36,30 +36,43 @@ func TestInjections(t *testing.T) {
 	if *injections == 0 {
 		t.Skip("none asked for")
 	}
-	w := newWorld(t)
-	a := w.agent()
+	s := newScene(t)
 	r := rand.New(rand.NewPCG(*seed, 1))
-	others, err := otherKinds()
-	must(t, err)
 	for done := 0; done < *injections && len(report.violations) < 20; {
-		done += w.batch(a, r, others)
+		done += s.batch(r)
 	}
-	must(t, a.Close(t.Context()))
-	w.within(10*time.Second, "nothing is left", func() bool { return len(w.left(rulesOf(w.pid()))) == 0 })
+	must(t, s.close())
+	s.within(10*time.Second, "nothing is left", func() bool { return len(s.left()) == 0 })
+}
+
+// newScene is a scene with an agent: of containers, or in the guest of processes.
+func newScene(t *testing.T) *scene {
+	if guesttest.Inside() {
+		return newGuest(t)
+	}
+	w := newWorld(t)
+	var err error
+	w.others, err = otherKinds()
+	must(t, err)
+	clean := rulesOf(w.pid())
+	w.left = func() []string { return w.remains(clean) }
+	w.again = func() { must(t, w.Start(t.Context(), w.target)) }
+	w.agent()
+	return &w.scene
 }
 
 // draw chooses the faults of a batch. Kinds without a row come alone: they may end the target.
-func (w *world) draw(r *rand.Rand, others []faults.Fault) []claim {
-	if n := r.IntN(20); n < 2 {
-		return []claim{{fault: pick(r, others), unknown: true}}
+func (s *scene) draw(r *rand.Rand) []claim {
+	if r.IntN(20) < 2 && len(s.others) > 0 {
+		return []claim{{fault: pick(r, s.others), unknown: true}}
 	}
-	rows := packetRows
+	rows := s.rows
 	if r.IntN(5) == 0 {
-		rows = slices.Concat(packetRows, processRows, processRows)
+		rows = slices.Concat(s.rows, s.rare, s.rare)
 	}
 	var out []claim
 	for range 1 + r.IntN(3) {
-		out = append(out, pick(r, rows).draw(r, w))
+		out = append(out, pick(r, rows).draw(r, s))
 	}
 	if r.IntN(4) > 0 {
 		// What silences the peer comes last, and once: nothing could be proved after it.
@@ -72,69 +85,70 @@ func (w *world) draw(r *rand.Rand, others []faults.Fault) []claim {
 }
 
 // batch puts some faults in place and takes them away, and says how many were asked for.
-func (w *world) batch(a *agent.Agent, r *rand.Rand, others []faults.Fault) int {
-	pid := w.pid()
+func (s *scene) batch(r *rand.Rand) int {
+	pid := s.pid()
 	before := snapshot(pid)
-	drawn := w.draw(r, others)
+	drawn := s.draw(r)
 	var in []placed
 	for _, c := range drawn {
-		if p, ok := w.inject(a, r, c); ok {
+		if p, ok := s.put(r, c); ok {
 			in = append(in, p)
 		}
-		w.check(pid, in, "after an injection")
+		s.check(pid, in, "after an injection")
 	}
 	for len(in) > 0 {
 		i := r.IntN(len(in))
-		w.revert(in[i])
+		s.revert(in[i])
 		in = slices.Delete(in, i, i+1)
-		w.check(pid, in, "after a revert")
+		s.check(pid, in, "after a revert")
 	}
-	if now := w.pid(); now != pid { // one of the others has ended it
+	if now := s.pid(); now != pid { // one of the others has ended it
 		if now == 0 {
-			must(w.t, w.Start(w.t.Context(), w.target))
+			s.again()
 		}
 		report.count(sectionInjections, "targets that the fault ended, started again", 1)
-		w.within(10*time.Second, "the target is back", func() bool { return w.feel(w.pid(), nil) == nil })
+		s.within(10*time.Second, "the target is back", func() bool { return s.feel(s.pid(), nil) == nil })
 		return len(drawn)
 	}
 	if after := snapshot(pid); after != before {
-		report.violation(w.t, "the target is not as before %s:\n%s", told(drawn), unlike(before, after))
+		report.violation(s.t, "the target is not as before %s:\n%s", told(drawn), unlike(before, after))
 	}
 	report.count(sectionInjections, "snapshots compared", 1)
 	return len(drawn)
 }
 
-func (w *world) inject(a *agent.Agent, r *rand.Rand, c claim) (placed, bool) {
+func (s *scene) put(r *rand.Rand, c claim) (placed, bool) {
 	report.count(sectionInjections, "asked for", 1)
 	o := agent.InjectOptions{TTL: 10 * time.Minute, Seed: r.Uint64()}
 	if r.IntN(2) == 0 && !c.unknown {
-		o.Probes = []string{w.peer}
+		o.Probes = []string{s.peer}
 	}
-	ctx, cancel := context.WithTimeout(w.t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(s.t.Context(), time.Minute)
 	defer cancel()
 	began := time.Now()
-	x, err := a.Inject(ctx, w.target, c.fault, o)
+	x, err := s.inject(ctx, c.fault, o)
 	kind := c.fault.Kind()
 	var typed *agent.Error
 	switch {
 	case errors.As(err, &typed) && typed.Code != agent.Failed && typed.Code != agent.Dead:
 		report.count("Refused, by kind and code", kind+": "+string(typed.Code), 1)
 		report.count(sectionInjections, "refused with a typed error", 1)
-		w.t.Logf("%s: %s", told([]claim{c}), short(err))
+		s.t.Logf("%s: %s", told([]claim{c}), short(err))
 		return placed{}, false
 	case err != nil:
-		report.violation(w.t, "%s: %v", told([]claim{c}), err)
+		report.violation(s.t, "%s: %v", told([]claim{c}), err)
 		return placed{}, false
 	}
 	report.time("inject "+kind, time.Since(began))
 	e := x.Status()
+	report.count("Active, by back-end", e.Backend, 1)
 	switch {
 	case e.State == agent.Expired && c.unknown: // over at once
 		report.count("Not witnessed, by kind", kind, 1)
 		report.count(sectionInjections, "active by the library's word, not witnessed", 1)
 		return placed{}, false
 	case e.State != agent.Active || e.Measured == nil:
-		report.violation(w.t, "%s answers %+v", told([]claim{c}), e)
+		report.violation(s.t, "%s answers %+v", told([]claim{c}), e)
 	}
 	if c.unknown {
 		report.count("Not witnessed, by kind", kind, 1)
@@ -146,43 +160,43 @@ func (w *world) inject(a *agent.Agent, r *rand.Rand, c claim) (placed, bool) {
 	return placed{c, x}, true
 }
 
-func (w *world) revert(p placed) {
-	ctx, cancel := context.WithTimeout(w.t.Context(), time.Minute)
+func (s *scene) revert(p placed) {
+	ctx, cancel := context.WithTimeout(s.t.Context(), time.Minute)
 	defer cancel()
 	began := time.Now()
 	if err := p.in.Revert(ctx); err != nil {
-		report.violation(w.t, "revert %s: %v", told([]claim{p.claim}), err)
+		report.violation(s.t, "revert %s: %v", told([]claim{p.claim}), err)
 	}
 	report.time("revert "+p.fault.Kind(), time.Since(began))
 	if err := p.in.Revert(ctx); err != nil {
-		report.violation(w.t, "revert %s again: %v", p.fault.Kind(), err)
+		report.violation(s.t, "revert %s again: %v", p.fault.Kind(), err)
 	}
-	if s := p.in.Status().State; s != agent.Reverted && !p.unknown {
-		report.violation(w.t, "%s is %s after its revert", p.fault.Kind(), s)
+	if state := p.in.Status().State; state != agent.Reverted && !p.unknown {
+		report.violation(s.t, "%s is %s after its revert", p.fault.Kind(), state)
 	}
 }
 
 // check compares what a user feels with what is active. What a busy machine makes late
 // is looked at again; what is wrong stays wrong.
-func (w *world) check(pid int, in []placed, when string) {
-	if slices.ContainsFunc(in, func(p placed) bool { return p.unknown }) || w.pid() != pid {
+func (s *scene) check(pid int, in []placed, when string) {
+	if slices.ContainsFunc(in, func(p placed) bool { return p.unknown }) || s.pid() != pid {
 		return
 	}
 	var err error
 	for try := range 3 {
-		if err = w.feel(pid, claims(in)); err == nil {
+		if err = s.feel(pid, claims(in)); err == nil {
 			if try > 0 {
 				report.count(sectionInjections, "looks that were right at a second or third try only", 1)
 			}
 			report.count(sectionInjections, "looks of a user", 1)
 			return
 		}
-		if w.pid() != pid { // what was injected before has ended it, and the engine sees that now
+		if s.pid() != pid { // what was injected before has ended it, and the engine sees that now
 			return
 		}
-		w.t.Logf("%s, with %s: %v", when, told(claims(in)), err)
+		s.t.Logf("%s, with %s: %v", when, told(claims(in)), err)
 	}
-	report.violation(w.t, "%s, with %s: %v", when, told(claims(in)), err)
+	report.violation(s.t, "%s, with %s: %v", when, told(claims(in)), err)
 }
 
 // told is a list of faults as it is written down.

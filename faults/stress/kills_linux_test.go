@@ -33,7 +33,7 @@ func (w *world) afterKill(pid int, whom, clean, before string, limit time.Durati
 	report.time("effect gone after a kill of the "+whom, w.within(limit, "no effect after a kill of the "+whom, func() bool { return w.untouched(pid) }))
 	var left []string
 	for {
-		if left = w.left(clean); len(left) == 0 {
+		if left = w.remains(clean); len(left) == 0 {
 			break
 		}
 		if time.Since(began) > 10*time.Second {
@@ -96,7 +96,7 @@ func (w *world) keepInjecting(ctx context.Context, a *agent.Agent, r *rand.Rand)
 	for a.Ping(ctx) == nil {
 		var in []*agent.Injection
 		for range 1 + r.IntN(3) {
-			c := pick(r, append(packetRows, processRows...)).draw(r, w)
+			c := pick(r, append(packetRows, processRows...)).draw(r, &w.scene)
 			if x, err := a.Inject(ctx, w.target, c.fault, agent.InjectOptions{Seed: r.Uint64(), TTL: time.Minute}); err == nil {
 				in = append(in, x)
 			}
@@ -143,7 +143,7 @@ func injectForever(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	w := &world{Engine: e, id: os.Getenv(markEnv), image: os.Getenv("STRESS_IMAGE"), target: os.Getenv("STRESS_TARGET"), peer: os.Getenv("STRESS_PEER")}
+	w := &world{Engine: e, scene: scene{peer: os.Getenv("STRESS_PEER")}, id: os.Getenv(markEnv), image: os.Getenv("STRESS_IMAGE"), target: os.Getenv("STRESS_TARGET")}
 	seed, err := strconv.ParseUint(os.Getenv("STRESS_SEED"), 10, 64)
 	if err != nil {
 		return err

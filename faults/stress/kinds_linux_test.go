@@ -13,7 +13,7 @@ import (
 func TestEveryKindIsDrawn(t *testing.T) {
 	others, err := otherKinds()
 	must(t, err)
-	w := &world{t: t, peer: "192.0.2.7", bystander: "192.0.2.8"}
+	s := &scene{t: t, peer: "192.0.2.7", bystander: "192.0.2.8"}
 	r := rand.New(rand.NewPCG(*seed, 6))
 	for _, k := range faults.Kinds() {
 		drawn := slices.ContainsFunc(others, func(f faults.Fault) bool { return f.Kind() == k.Kind })
@@ -26,7 +26,7 @@ func TestEveryKindIsDrawn(t *testing.T) {
 	}
 	for _, row := range slices.Concat(packetRows, processRows) {
 		for range 100 {
-			if c := row.draw(r, w); c.fault.Kind() != row.kind || c.fault.Validate() != nil {
+			if c := row.draw(r, s); c.fault.Kind() != row.kind || c.fault.Validate() != nil {
 				t.Errorf("the row of %s draws %s: %v", row.kind, told([]claim{c}), c.fault.Validate())
 				break
 			}

@@ -18,6 +18,7 @@ import (
 
 var (
 	injections = flag.Int("injections", 12, "random injections")
+	onNetem    = flag.Int("guest-injections", 6, "random injections in a guest kernel with netem")
 	kills      = flag.Int("kills", 4, "kills, half of the agent's process and half of its client's")
 	restarts   = flag.Int("restarts", 3, "restarts of the target in the middle of faults")
 	ooms       = flag.Int("ooms", 1, "ends of the target for want of memory in the middle of faults")
@@ -26,14 +27,15 @@ var (
 
 // The test binary is also the agent, the targets and the client that is killed.
 const (
-	roleEnv = "FAULTLAB_STRESS_ROLE"
-	markEnv = "FAULTLAB_STRESS" // which run a process belongs to
+	roleEnv   = "FAULTLAB_STRESS_ROLE"
+	markEnv   = "FAULTLAB_STRESS"        // which run a process belongs to
+	listenEnv = "FAULTLAB_STRESS_LISTEN" // a server's address; default all
 )
 
 func TestMain(m *testing.M) {
 	switch role := os.Getenv(roleEnv); {
 	case role == "server":
-		end(serve())
+		end(serve(os.Getenv(listenEnv)))
 	case role == "client":
 		end(injectForever(context.Background()))
 	case len(os.Args) == 2 && os.Args[1] == "agent":

@@ -12,12 +12,12 @@ import (
 
 // processRows are the kinds that a client of the target's own server feels.
 var processRows = []row{
-	{"pause", func(r *rand.Rand, w *world) claim { return claim{fault: faults.Pause{}, pause: true} }},
-	{"fd-limit", func(r *rand.Rand, w *world) claim {
+	{"pause", func(r *rand.Rand, s *scene) claim { return claim{fault: faults.Pause{}, pause: true} }},
+	{"fd-limit", func(r *rand.Rand, s *scene) claim {
 		f := faults.FDLimit{Limit: 32 + r.IntN(200)}
 		return claim{fault: f, inside: func(pid int) error { return atMost(pid, "files", f.Limit) }}
 	}},
-	{"cpu-throttle", func(r *rand.Rand, w *world) claim {
+	{"cpu-throttle", func(r *rand.Rand, s *scene) claim {
 		f := faults.CPUThrottle{Percent: float64(10 + r.IntN(40))}
 		return claim{fault: f, inside: func(pid int) error { return atMost(pid, "burn", int(1.3*f.Percent)+10) }}
 	}},

@@ -38,14 +38,14 @@ func lives(t *testing.T, stream uint64, n int, what string, again func(w *world,
 		t.Skip("none asked for")
 	}
 	w := newWorld(t)
-	a := w.agent()
+	w.agent()
 	clean := rulesOf(w.pid())
 	r := rand.New(rand.NewPCG(*seed, stream))
 	rows := slices.Concat(packetRows, processRows[1:]) // what is paused cannot be ended
 	for range n {
 		var in []placed
 		for range 1 + r.IntN(3) {
-			if p, ok := w.inject(a, r, pick(r, rows).draw(r, w)); ok {
+			if p, ok := w.put(r, pick(r, rows).draw(r, &w.scene)); ok {
 				in = append(in, p)
 			}
 		}

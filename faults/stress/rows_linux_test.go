@@ -41,21 +41,21 @@ func (c claim) silences() int {
 // row draws a fault of one kind and says what a user must feel.
 type row struct {
 	kind string
-	draw func(r *rand.Rand, w *world) claim
+	draw func(r *rand.Rand, s *scene) claim
 }
 
 var directions = []faults.Direction{"", faults.Out, faults.In, faults.Both}
 
 func pick[T any](r *rand.Rand, of []T) T { return of[r.IntN(len(of))] }
 
-func (w *world) drawPeer(r *rand.Rand) faults.Peer {
+func (s *scene) drawPeer(r *rand.Rand) faults.Peer {
 	switch r.IntN(4) {
 	case 0:
 		return faults.Peer{}
 	case 1:
-		return faults.Peer{Addresses: []string{w.peer}, Protocol: "tcp", Port: tcpPort}
+		return faults.Peer{Addresses: []string{s.peer}, Protocol: "tcp", Port: tcpPort}
 	}
-	return faults.Peer{Addresses: []string{w.peer}}
+	return faults.Peer{Addresses: []string{s.peer}}
 }
 
 // ways is how often a round trip meets a fault.
@@ -68,8 +68,8 @@ func ways(d faults.Direction) int {
 
 // packetRows are the kinds that a user in the target's network feels.
 var packetRows = present([]row{
-	{"latency", func(r *rand.Rand, w *world) claim {
-		f := faults.Latency{Delay: time.Duration(5+r.IntN(75)) * time.Millisecond, Direction: pick(r, directions), RTT: r.IntN(3) == 0, Peer: w.drawPeer(r)}
+	{"latency", func(r *rand.Rand, s *scene) claim {
+		f := faults.Latency{Delay: time.Duration(5+r.IntN(75)) * time.Millisecond, Direction: pick(r, directions), RTT: r.IntN(3) == 0, Peer: s.drawPeer(r)}
 		if r.IntN(3) == 0 {
 			f.Jitter = f.Delay / time.Duration(2+r.IntN(4))
 		}
@@ -77,8 +77,8 @@ var packetRows = present([]row{
 		n := time.Duration(ways(f.Direction))
 		return claim{fault: f, peer: f.Peer, delay: n * delay, jitter: n * jitter}
 	}},
-	{"loss", func(r *rand.Rand, w *world) claim {
-		f := faults.PacketLoss{Percent: float64(20 + r.IntN(40)), Direction: pick(r, directions), Peer: w.drawPeer(r), Seed: uint64(r.IntN(1000))}
+	{"loss", func(r *rand.Rand, s *scene) claim {
+		f := faults.PacketLoss{Percent: float64(20 + r.IntN(40)), Direction: pick(r, directions), Peer: s.drawPeer(r), Seed: uint64(r.IntN(1000))}
 		f.Peer.Protocol, f.Peer.Port = "", 0
 		switch r.IntN(4) {
 		case 0:
@@ -92,27 +92,27 @@ var packetRows = present([]row{
 		}
 		return claim{fault: f, peer: f.Peer, loss: 1 - pass, burst: f.Burst}
 	}},
-	{"black-hole", func(r *rand.Rand, w *world) claim {
-		f := faults.BlackHole{Direction: pick(r, directions), Peer: w.drawPeer(r)}
+	{"black-hole", func(r *rand.Rand, s *scene) claim {
+		f := faults.BlackHole{Direction: pick(r, directions), Peer: s.drawPeer(r)}
 		return claim{fault: f, peer: f.Peer, dead: true, tcp: []string{silent}}
 	}},
-	{"partition", func(r *rand.Rand, w *world) claim {
-		f := faults.Partition{Peer: faults.Peer{Addresses: []string{w.peer}}}
+	{"partition", func(r *rand.Rand, s *scene) claim {
+		f := faults.Partition{Peer: faults.Peer{Addresses: []string{s.peer}}}
 		return claim{fault: f, peer: f.Peer, dead: true, tcp: []string{silent}}
 	}},
-	{"reject", func(r *rand.Rand, w *world) claim {
+	{"reject", func(r *rand.Rand, s *scene) claim {
 		f := faults.Reject{Answer: pick(r, []faults.Answer{"", faults.AnswerReset, faults.AnswerPort, faults.AnswerHost, faults.AnswerAdmin}),
-			Direction: pick(r, directions), Peer: w.drawPeer(r)}
+			Direction: pick(r, directions), Peer: s.drawPeer(r)}
 		c := claim{fault: f, peer: f.Peer, dead: true, tcp: []string{refused}}
 		if f.Direction == faults.In { // the peer is the one who is refused
 			c.tcp = []string{silent, refused}
 		}
 		return c
 	}},
-	{"reset", func(r *rand.Rand, w *world) claim {
-		f := faults.Reset{Direction: pick(r, directions), Peer: w.drawPeer(r)}
+	{"reset", func(r *rand.Rand, s *scene) claim {
+		f := faults.Reset{Direction: pick(r, directions), Peer: s.drawPeer(r)}
 		if f.Direction == faults.In && f.Peer.Port == 0 { // the library finds no data of the peer's to prove it with
-			f.Peer = faults.Peer{Addresses: []string{w.peer}, Protocol: "tcp", Port: tcpPort}
+			f.Peer = faults.Peer{Addresses: []string{s.peer}, Protocol: "tcp", Port: tcpPort}
 		}
 		c := claim{fault: f, peer: f.Peer, tcp: []string{wasReset}}
 		c.peer.Protocol = "tcp"

@@ -19,9 +19,9 @@ const (
 )
 
 // serve is what runs in the target, its peer and the bystander: an echo by UDP, and a
-// line of TCP that is echoed or that says what to try out.
-func serve() error {
-	udp, err := net.ListenUDP("udp", &net.UDPAddr{Port: udpPort})
+// line of TCP that is echoed or that says what to try out. No address means all.
+func serve(address string) error {
+	udp, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.ParseIP(address), Port: udpPort})
 	if err != nil {
 		return err
 	}
@@ -33,7 +33,7 @@ func serve() error {
 			}
 		}
 	}()
-	l, err := net.Listen("tcp", fmt.Sprintf(":%d", tcpPort))
+	l, err := net.Listen("tcp", net.JoinHostPort(address, strconv.Itoa(tcpPort)))
 	if err != nil {
 		return err
 	}

@@ -51,7 +51,7 @@ func echo(pid int, to string, count int, wait time.Duration, copies bool) (echoe
 			binary.BigEndian.PutUint32(b, uint32(i))
 			sent[i] = time.Now()
 			c.Write(b)
-			time.Sleep(100 * time.Microsecond)
+			pace(i)
 		}
 		c.SetReadDeadline(time.Now().Add(wait))
 	}()

@@ -4,25 +4,24 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/hex"
-	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
+	"faultlab/faults"
 	"faultlab/faults/agent"
 	"faultlab/faults/engine"
 	"faultlab/faults/engine/enginetest"
 )
 
-// world is an engine with a target, a peer of it and a bystander.
+// world is a scene of containers.
 type world struct {
+	scene
 	*engine.Engine
-	t               *testing.T
-	id              string // marks what belongs to this test
-	image, target   string
-	peer, bystander string // addresses
+	id            string // marks what belongs to this test
+	image, target string
 }
 
 const (
@@ -34,15 +33,11 @@ func imageOf(id string) string { return "faultlab-stress:" + id }
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	if os.Geteuid() != 0 {
-		if os.Getenv("FAULTLAB_REQUIRE") == "1" {
-			t.Fatal("required here: root")
-		}
-		t.Skip("not root")
-	}
+	needRoot(t)
 	id := make([]byte, 4)
 	rand.Read(id)
-	w := &world{t: t, Engine: enginetest.Open(t), id: hex.EncodeToString(id)}
+	w := &world{Engine: enginetest.Open(t), id: hex.EncodeToString(id)}
+	w.scene = scene{t: t, pid: w.targetPID, rows: packetRows, rare: processRows}
 	w.image = imageOf(w.id)
 	report.mu.Lock()
 	report.worlds = append(report.worlds, w.id)
@@ -50,12 +45,7 @@ func newWorld(t *testing.T) *world {
 	enginetest.ImportSelf(t, w.Engine, w.image, "ENV "+markEnv+"="+w.id)
 	w.target = w.run("target")
 	w.peer, w.bystander = w.address(w.run("peer")), w.address(w.run("bystander"))
-	for _, to := range []string{w.peer, w.bystander} {
-		w.within(10*time.Second, "the server at "+to+" answers", func() bool {
-			how, _, _, _ := ask(w.pid(), to, "hello", time.Second)
-			return how == answered
-		})
-	}
+	w.reachable()
 	return w
 }
 
@@ -78,33 +68,36 @@ func (w *world) address(id string) string {
 	return ""
 }
 
-// pid is that of the target's first process now.
-func (w *world) pid() int {
+func (w *world) targetPID() int {
 	w.t.Helper()
 	c, err := w.Inspect(context.WithoutCancel(w.t.Context()), w.target)
 	must(w.t, err)
 	return c.Pid
 }
 
-// agent starts an agent that is closed when the test ends.
-func (w *world) agent() *agent.Agent {
+// agent starts an agent that puts the scene's faults in place and is closed when the
+// test ends.
+func (w *world) agent() {
 	w.t.Helper()
 	a, err := agent.Start(w.t.Context(), w.options())
 	must(w.t, err)
+	w.inject = func(ctx context.Context, f faults.Fault, o agent.InjectOptions) (injection, error) {
+		return a.Inject(ctx, w.target, f, o)
+	}
+	w.close = func() error { return a.Close(w.t.Context()) }
 	w.t.Cleanup(func() {
-		if err := a.Close(w.t.Context()); err != nil {
+		if err := w.close(); err != nil {
 			report.violation(w.t, "close: %v", err)
 		}
 	})
-	return a
 }
 
 func (w *world) options() agent.Options {
 	return agent.Options{Engine: w.Engine, Image: w.image, TargetLabel: labelTarget + "=" + w.id, Labels: map[string]string{labelAgent: w.id}}
 }
 
-// left are the agents' containers and processes that are there, and the target's rules.
-func (w *world) left(clean string) []string {
+// remains are the agents' containers and processes that are there, and the target's rules.
+func (w *world) remains(clean string) []string {
 	ctx := context.WithoutCancel(w.t.Context())
 	var out []string
 	list, err := w.List(ctx, labelAgent+"="+w.id)
@@ -127,27 +120,6 @@ func (w *world) left(clean string) []string {
 	return out
 }
 
-// within waits for something and says how long it took; too long is a violation.
-func (w *world) within(limit time.Duration, what string, ok func() bool) time.Duration {
-	w.t.Helper()
-	began := time.Now()
-	for !ok() {
-		if time.Since(began) > limit {
-			report.violation(w.t, "not within %v: %s", limit, what)
-			break
-		}
-		time.Sleep(10 * time.Millisecond)
-	}
-	return time.Since(began)
-}
-
-func must(t *testing.T, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
-}
-
 // load sends datagrams to and fro between the target and its peer until the test ends.
 func (w *world) load() {
 	ctx, cancel := context.WithCancel(w.t.Context())
@@ -165,5 +137,3 @@ func (w *world) load() {
 	}()
 	w.t.Cleanup(func() { cancel(); <-done })
 }
-
-func short(err error) string { return fmt.Sprintf("%.160s", err.Error()) }
