@@ -130,7 +130,11 @@ func clean(cmd *cobra.Command, e *engine.Engine, container string, asJSON bool) 
 		return err
 	}
 	if asJSON {
-		return printJSON(cmd, map[string]any{"target": container, "removed": append([]string{}, removed...)})
+		entries := []agent.Entry{}
+		for _, r := range removed {
+			entries = append(entries, agent.Entry{Target: container, State: agent.Reverted, Reason: "a killed injector had left " + r})
+		}
+		return printJSON(cmd, entries)
 	}
 	for _, r := range removed {
 		fmt.Fprintln(cmd.OutOrStdout(), "removed "+r)
