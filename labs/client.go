@@ -20,7 +20,7 @@ type Lab struct {
 	ID      string
 	Engine  *engine.Engine
 	Config  control.Config
-	Resumed bool // control had ended and was started again
+	Resumed bool // control had been stopped and was started again
 
 	base string
 	http *http.Client
@@ -31,6 +31,11 @@ func (l *Lab) ready(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
 	for {
+		// Its port is another one after the engine has started it again.
+		c, err := l.Engine.Inspect(ctx, control.Name(l.ID, control.RoleControl))
+		if err == nil {
+			l.base = "http://" + c.Ports[control.Port]
+		}
 		req, err := http.NewRequestWithContext(ctx, http.MethodGet, l.base+"/healthz", nil)
 		if err != nil {
 			return err
@@ -86,9 +91,9 @@ func (l *Lab) call(ctx context.Context, method, path string, in, out any) error 
 	return json.NewDecoder(resp.Body).Decode(out)
 }
 
-// stream reads progress until the last line, which is given.
-func (l *Lab) stream(ctx context.Context, path string, say func(control.Progress)) (control.Progress, error) {
-	resp, err := l.do(ctx, http.MethodPost, path, nil)
+// stream posts and reads progress until the last line, which is given.
+func (l *Lab) stream(ctx context.Context, path string, in any, say func(control.Progress)) (control.Progress, error) {
+	resp, err := l.do(ctx, http.MethodPost, path, in)
 	if err != nil {
 		return control.Progress{}, err
 	}
@@ -155,7 +160,7 @@ func (l *Lab) Diagnose(ctx context.Context, d grade.Diagnosis) error {
 
 // Grade makes every proof, which takes half a minute at fast pace and two at real.
 func (l *Lab) Grade(ctx context.Context, say func(control.Progress)) (*grade.Grade, error) {
-	p, err := l.stream(ctx, "/v1/grade", say)
+	p, err := l.stream(ctx, "/v1/grade", nil, say)
 	return p.Graded, err
 }
 

@@ -84,7 +84,7 @@ func List(ctx context.Context, e *engine.Engine) ([]Running, error) {
 }
 
 // Find chooses the lab meant by id, or the only one if id is empty, and connects
-// to its control. A control that does not run is started again: the lab goes on.
+// to its control. A control that was stopped is started again: the lab goes on.
 func Find(ctx context.Context, e *engine.Engine, id string) (*Lab, error) {
 	all, err := List(ctx, e)
 	if err != nil {
@@ -117,15 +117,11 @@ func Find(ctx context.Context, e *engine.Engine, id string) (*Lab, error) {
 	if l.Config, err = control.FromEnv(c.Env); err != nil {
 		return nil, err
 	}
-	if !c.Running() {
+	if !c.Running() && c.State != "restarting" {
 		if err := e.Start(ctx, c.ID); err != nil {
 			return nil, err
 		}
 		l.Resumed = true
-		if c, err = e.Inspect(ctx, c.ID); err != nil {
-			return nil, err
-		}
 	}
-	l.base = "http://" + c.Ports[control.Port]
 	return l, l.ready(ctx)
 }

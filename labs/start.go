@@ -67,7 +67,7 @@ func Start(ctx context.Context, e *engine.Engine, o StartOptions, say func(contr
 		}
 	}
 	cfg.Control, cfg.Registry, cfg.CreatedAt = set.Control, set.Registry, time.Now()
-	ready, err := launch(ctx, e, cfg, lab.Scenario, say)
+	ready, err := launch(ctx, e, cfg, lab, say)
 	if err != nil {
 		err = errors.Join(err, Remove(context.WithoutCancel(ctx), e, cfg.ID, nil))
 		if ctx.Err() != nil {
@@ -121,7 +121,6 @@ func (o StartOptions) settle() (control.Config, *catalog.Lab, error) {
 	if err != nil {
 		return cfg, nil, err
 	}
-	cfg.Lab, cfg.Variant = lab.ID, lab.Variant.ID
 	return cfg, lab, nil
 }
 
@@ -146,7 +145,7 @@ func free(ctx context.Context, e *engine.Engine, id string) error {
 }
 
 // launch starts control and has it start the lab.
-func launch(ctx context.Context, e *engine.Engine, cfg control.Config, scenario string, say func(control.Progress)) (*control.Ready, error) {
+func launch(ctx context.Context, e *engine.Engine, cfg control.Config, lab *catalog.Lab, say func(control.Progress)) (*control.Ready, error) {
 	say(control.Progress{Phase: "containers", Text: "control"})
 	volumes := map[string]string{}
 	for _, v := range control.Volumes {
@@ -161,11 +160,12 @@ func launch(ctx context.Context, e *engine.Engine, cfg control.Config, scenario 
 		return nil, err
 	}
 	labels := control.Labels(cfg.ID, control.RoleControl, false)
-	labels[control.LabelScenario] = scenario
+	labels[control.LabelScenario] = lab.Scenario
 	spec := engine.Spec{
 		Name: control.Name(cfg.ID, control.RoleControl), Image: cfg.Control, Cmd: []string{"control"}, Env: env, Labels: labels,
 		Binds: []string{e.SocketPath() + ":/var/run/docker.sock"}, Volumes: volumes, Publish: []string{control.Port},
 		MemoryBytes: 256 << 20, LogMaxSize: "2m", ReadOnlyRoot: true,
+		Restart: "on-failure", // killed, it comes back by itself: who else would hold the fault, and end the lab in time?
 	}
 	if _, err := e.Launch(ctx, spec, "/healthz", 20*time.Second); err != nil {
 		if strings.Contains(err.Error(), "is already in use") {
@@ -177,7 +177,7 @@ func launch(ctx context.Context, e *engine.Engine, cfg control.Config, scenario 
 	if err != nil {
 		return nil, err
 	}
-	p, err := l.stream(ctx, "/v1/start", say)
+	p, err := l.stream(ctx, "/v1/start", control.Order{Lab: lab.ID, Variant: lab.Variant.ID}, say)
 	if err != nil {
 		return nil, err
 	}

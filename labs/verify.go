@@ -117,6 +117,7 @@ func (o VerifyOptions) attempts() ([]Attempt, error) {
 		names = catalog.IDs()
 	}
 	var lists [][]Attempt
+	var all []string // names
 	for _, name := range names {
 		l, err := catalog.Pick(name, 1)
 		if err != nil {
@@ -131,7 +132,13 @@ func (o VerifyOptions) attempts() ([]Attempt, error) {
 			if err != nil {
 				return nil, err
 			}
-			lists = append(lists, o.of(l))
+			list := attemptsOf(l)
+			for _, a := range list {
+				if !slices.Contains(all, a.Name) {
+					all = append(all, a.Name)
+				}
+			}
+			lists = append(lists, slices.DeleteFunc(list, func(a Attempt) bool { return len(o.Only) > 0 && !slices.Contains(o.Only, a.Name) }))
 		}
 	}
 	var out []Attempt
@@ -145,13 +152,15 @@ func (o VerifyOptions) attempts() ([]Attempt, error) {
 			}
 		}
 	}
-	if len(out) == 0 {
-		return nil, refuse("there is nothing to play", "--only takes noop and the names of fixes, such as restart")
+	for _, name := range o.Only {
+		if !slices.ContainsFunc(out, func(a Attempt) bool { return a.Name == name }) {
+			return nil, refuse(fmt.Sprintf("no lab chosen has a fix named %q", name), "there are: "+strings.Join(all, ", "))
+		}
 	}
 	return out, nil
 }
 
-func (o VerifyOptions) of(l *catalog.Lab) []Attempt {
+func attemptsOf(l *catalog.Lab) []Attempt {
 	out := []Attempt{{Name: "noop", Kind: "noop", Want: "fail", lab: l.ID, variant: l.Variant.ID}}
 	for i, f := range l.Fixes {
 		a := Attempt{Name: f.Name, Kind: "wrong", Want: "fail", lab: l.ID, variant: l.Variant.ID, fix: &l.Fixes[i]}
@@ -160,7 +169,7 @@ func (o VerifyOptions) of(l *catalog.Lab) []Attempt {
 		}
 		out = append(out, a)
 	}
-	return slices.DeleteFunc(out, func(a Attempt) bool { return len(o.Only) > 0 && !slices.Contains(o.Only, a.Name) })
+	return out
 }
 
 // play runs one attempt in a lab of its own and removes the lab.

@@ -94,6 +94,7 @@ var errorKinds = map[string]string{
 
 func newEscalate() *cobra.Command {
 	var id string
+	var asJSON bool
 	var e control.Escalation
 	cmd := &cobra.Command{
 		Use:   "escalate TEAM --about WHAT --evidence TEXT",
@@ -114,12 +115,16 @@ after a while; another says that it is not theirs. Inside the bastion: escalate.
 				if err != nil {
 					return err
 				}
+				if asJSON {
+					return printJSON(cmd, map[string]string{"id": l.ID, "team": e.Team, "reply": answer})
+				}
 				fmt.Fprintln(cmd.OutOrStdout(), answer)
 				return nil
 			})
 		},
 	}
 	idFlag(cmd, &id)
+	jsonFlag(cmd, &asJSON)
 	cmd.Flags().StringVar(&e.About, "about", "", "what it is about: a zone, a service, a name")
 	cmd.Flags().StringVar(&e.Evidence, "evidence", "", "what you saw")
 	return cmd

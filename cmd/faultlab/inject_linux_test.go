@@ -82,6 +82,9 @@ func TestInjectAndRevert(t *testing.T) {
 	if out, code := command(t, "revert", name); code != 0 || !strings.Contains(out, "There is no fault") {
 		t.Errorf("a second revert: exit code %d:\n%s", code, out)
 	}
+	if out, code := command(t, "revert", name, "--json"); code != 0 || strings.TrimSpace(out) != "[]" {
+		t.Errorf("a third revert, as JSON: exit code %d:\n%s", code, out)
+	}
 }
 
 // A helper whose maker was killed before starting it can be reverted like any other.

@@ -46,7 +46,7 @@ without such a fault is cleaned of what a killed injector may have left there.`,
 					return printHeld(cmd, on)
 				case len(args) == 1:
 					if on = meant(on, args[0]); len(on) == 0 {
-						return clean(cmd, e, args[0])
+						return clean(cmd, e, args[0], asJSON)
 					}
 				case !all && len(on) == 0:
 					return &labs.Problem{Message: "no fault is injected outside a lab", Remedy: "faultlab inject puts one into a container; faultlab revert CONTAINER cleans up there"}
@@ -110,7 +110,7 @@ func revertAll(cmd *cobra.Command, e *engine.Engine, on []agent.Held, asJSON boo
 }
 
 // clean removes what dead agents left on a container.
-func clean(cmd *cobra.Command, e *engine.Engine, container string) error {
+func clean(cmd *cobra.Command, e *engine.Engine, container string, asJSON bool) error {
 	ctx := cmd.Context()
 	if _, err := e.Inspect(ctx, container); engine.IsNotFound(err) {
 		return &labs.Problem{Message: fmt.Sprintf("there is no injection and no container %q", container), Remedy: "faultlab revert --list tells what is on"}
@@ -128,6 +128,13 @@ func clean(cmd *cobra.Command, e *engine.Engine, container string) error {
 	removed, err := a.Sweep(ctx, container)
 	if err = errors.Join(err, a.Close(ctx)); err != nil {
 		return err
+	}
+	if asJSON {
+		entries := []agent.Entry{}
+		for _, r := range removed {
+			entries = append(entries, agent.Entry{Target: container, State: agent.Reverted, Reason: "a killed injector had left " + r})
+		}
+		return printJSON(cmd, entries)
 	}
 	for _, r := range removed {
 		fmt.Fprintln(cmd.OutOrStdout(), "removed "+r)

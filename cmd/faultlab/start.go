@@ -22,10 +22,12 @@ until they suffer; then the pager goes off and the incident is yours.
 
 A scenario (s1 to s7) picks one of its labs and one of the lab's variants by the
 seed; the same seed is the same incident. Nothing in the lab tells which it is.
+A facilitator may name a lab, as 3a (faultlab list --labs).
 The lab runs on when the command has ended, until faultlab stop or its time is up.`,
 		Example: `  faultlab start s3
   faultlab start s2 --seed 7 --pace fast
-  faultlab start 3a-memory-leak --id team1 --json`,
+  faultlab start s3 --id team1 --json
+  faultlab start 3a --id team1`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) != 1 {
 				return &labs.Problem{Message: "start wants one lab or scenario", Remedy: "faultlab list names the scenarios; faultlab start s3"}

@@ -40,6 +40,7 @@ var Scenarios = []Scenario{
 type Unknown struct {
 	Name string
 	Have []string
+	More string // where there is more than the hint may name; "" is nowhere
 }
 
 func (e *Unknown) Error() string {
@@ -50,7 +51,19 @@ func (e *Unknown) Error() string {
 }
 
 // Hint names what there is.
-func (e *Unknown) Hint() string { return "there are: " + strings.Join(e.Have, ", ") }
+func (e *Unknown) Hint() string { return "there are: " + strings.Join(e.Have, ", ") + e.More }
+
+// unknown answers a name that is none. Labs are named after their causes: only who
+// asked for a lab is told of them.
+func unknown(name string, scenarios []string) error {
+	if likeLab.MatchString(name) {
+		return &Unknown{Name: name, Have: append(scenarios, IDs()...)}
+	}
+	return &Unknown{Name: name, Have: scenarios, More: "; faultlab list --labs names the labs"}
+}
+
+// likeLab is what labs' ids begin with, e.g. 3a.
+var likeLab = regexp.MustCompile(`^[0-9][a-z]`)
 
 // IDs lists the labs' ids, sorted.
 func IDs() []string {
@@ -91,7 +104,7 @@ func Pick(name string, seed uint64) (*Lab, error) {
 		}
 	}
 	if len(fit) == 0 {
-		return nil, &Unknown{Name: lab, Have: append(have, IDs()...)}
+		return nil, unknown(lab, have)
 	}
 	id := fit[rng.IntN(len(fit))]
 	l, err := Load(id, variant)

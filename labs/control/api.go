@@ -30,6 +30,7 @@ func (c *Control) handler(ctx context.Context) http.Handler {
 		reveal := r.URL.Query().Get("answers") == "yes"
 		reply(w, c.report(reveal))
 	})
+	known := c.started(mux)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path != "/healthz" {
 			got := strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")
@@ -38,7 +39,18 @@ func (c *Control) handler(ctx context.Context) http.Handler {
 				return
 			}
 		}
-		mux.ServeHTTP(w, r)
+		known.ServeHTTP(w, r)
+	})
+}
+
+// started refuses what needs to know which lab this is while there is no order.
+func (c *Control) started(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != "/healthz" && r.URL.Path != "/v1/start" && c.keep.get().Phase == "" {
+			problem(w, http.StatusConflict, &Problem{"the lab has not been told what to play yet", "wait until it has started"})
+			return
+		}
+		next.ServeHTTP(w, r)
 	})
 }
 
@@ -92,15 +104,19 @@ func (c *Control) deskRoutes(mux *http.ServeMux) {
 func (c *Control) desk() http.Handler {
 	mux := http.NewServeMux()
 	c.deskRoutes(mux)
-	return mux
+	return c.started(mux)
 }
 
 // serveStart starts the lab and streams its progress. A starter that goes away
 // before the incident is on, or does not take the lab over (POST /v1/adopt), leaves
 // a lab that nobody knows of: it is removed.
 func (c *Control) serveStart(w http.ResponseWriter, r *http.Request) {
+	var o Order
+	if !read(w, r, &o) {
+		return
+	}
 	say := stream(w)
-	ready, err := c.start(r.Context(), say)
+	ready, err := c.start(r.Context(), o, say)
 	if err != nil {
 		say(failure(err))
 		if r.Context().Err() != nil {

@@ -24,8 +24,8 @@ const (
 	RoleSweeper = "sweeper" // the container that clears a lab away when control gives up
 )
 
-// LabelScenario tells the command which scenario a lab plays; the lab's own id is
-// nowhere but in control's settings.
+// LabelScenario tells the command which scenario a lab plays. The lab's own id is on
+// nothing that the engine tells of: see Order.
 const LabelScenario = "faultlab.scenario"
 
 // Paths inside the containers.
@@ -42,11 +42,9 @@ const Port = "7411/tcp"
 // envConfig is the environment variable that carries the settings.
 const envConfig = "FAULTLAB_CONTROL"
 
-// Config is what control is started with.
+// Config is what control is started with. Whoever may ask the engine can read it.
 type Config struct {
-	ID        string        `json:"id"`      // of the running lab, e.g. k3f9x2
-	Lab       string        `json:"lab"`     // e.g. 3a-memory-leak
-	Variant   string        `json:"variant"` // its id
+	ID        string        `json:"id"` // of the running lab, e.g. k3f9x2
 	Seed      uint64        `json:"seed"`
 	Pace      string        `json:"pace"`     // real or fast
 	Control   string        `json:"control"`  // image of this binary
@@ -54,6 +52,14 @@ type Config struct {
 	Token     string        `json:"token"`    // what the API asks for
 	CreatedAt time.Time     `json:"created_at"`
 	TTL       time.Duration `json:"ttl"` // the lab removes itself after this time
+}
+
+// Order says what is to be played. It comes with the call that starts the lab and is
+// kept in control's volume: the engine tells a container's settings to a trainee who
+// works on the engine's own machine.
+type Order struct {
+	Lab     string `json:"lab"`     // e.g. 3a-memory-leak
+	Variant string `json:"variant"` // its id
 }
 
 // Env is the environment that hands the settings to control.

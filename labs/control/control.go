@@ -25,7 +25,7 @@ import (
 type Control struct {
 	cfg  Config
 	eng  *engine.Engine
-	lab  *catalog.Lab
+	lab  *catalog.Lab // nil until an order came
 	pace grade.Pace
 	rec  *sli.Recorder
 	line *timeline
@@ -53,17 +53,18 @@ func Serve(ctx context.Context, cfg Config, log *slog.Logger) error {
 		return err
 	}
 	defer eng.Close()
-	lab, err := catalog.Load(cfg.Lab, cfg.Variant)
-	if err != nil {
-		return err
-	}
 	pace, ok := grade.Paces[cfg.Pace]
 	if !ok {
 		return fmt.Errorf("pace is %q; want real or fast", cfg.Pace)
 	}
-	c := &Control{cfg: cfg, eng: eng, lab: lab, pace: pace, rec: sli.NewRecorder(), log: log}
+	c := &Control{cfg: cfg, eng: eng, pace: pace, rec: sli.NewRecorder(), log: log}
 	if c.keep, err = openKeeper(statePath); err != nil {
 		return err
+	}
+	if st := c.keep.get(); st.Phase != "" {
+		if c.lab, err = catalog.Load(st.Order.Lab, st.Order.Variant); err != nil {
+			return err
+		}
 	}
 	if c.line, err = openTimeline(statePath); err != nil {
 		return err
@@ -167,7 +168,10 @@ func mountable(path, rel string) error {
 
 // agentOptions is how the lab's agent is started.
 func (c *Control) agentOptions() agent.Options {
-	return agent.Options{Engine: c.eng, Image: c.cfg.Control, Name: Name(c.cfg.ID, RoleAgent), Labels: Labels(c.cfg.ID, RoleAgent, false)}
+	return agent.Options{
+		Engine: c.eng, Image: c.cfg.Control, Name: Name(c.cfg.ID, RoleAgent), Labels: Labels(c.cfg.ID, RoleAgent, false),
+		TargetLabel: label(c.cfg.ID),
+	}
 }
 
 // giveUp removes the lab from outside: a container cannot finish its own removal.

@@ -27,7 +27,7 @@ func running(t *testing.T, lab, variant string) *Control {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := &Control{cfg: Config{ID: "k3f9x2", Lab: l.ID, Variant: l.Variant.ID, Pace: "fast", Token: "secret", CreatedAt: time.Now().Add(-time.Minute), TTL: time.Hour},
+	c := &Control{cfg: Config{ID: "k3f9x2", Pace: "fast", Token: "secret", CreatedAt: time.Now().Add(-time.Minute), TTL: time.Hour},
 		lab: l, pace: grade.Paces["fast"], rec: sli.NewRecorder(), log: slog.New(slog.DiscardHandler), life: t.Context()}
 	c.uplinks = newUplinks(c)
 	dir := t.TempDir()
@@ -179,7 +179,7 @@ func TestMountable(t *testing.T) {
 }
 
 func TestEnvRoundTrip(t *testing.T) {
-	in := Config{ID: "k3f9x2", Lab: "3a-memory-leak", Variant: "v", Seed: 1 << 63, Pace: "fast", Control: "c:1", Registry: "r/x", Token: `q"'\`, CreatedAt: time.Now().UTC().Round(0), TTL: 90 * time.Minute}
+	in := Config{ID: "k3f9x2", Seed: 1 << 63, Pace: "fast", Control: "c:1", Registry: "r/x", Token: `q"'\`, CreatedAt: time.Now().UTC().Round(0), TTL: 90 * time.Minute}
 	env, err := in.Env()
 	if err != nil {
 		t.Fatal(err)

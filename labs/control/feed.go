@@ -106,6 +106,11 @@ func (c *Control) mitigated() {
 	if from.Before(st.HurtAt) || from.Before(st.FirstChange) {
 		return
 	}
+	for _, g := range st.Gaps { // users were well then without anybody's doing
+		if now.After(g.From) && (g.To.IsZero() || from.Before(g.To)) {
+			return
+		}
+	}
 	w := c.rec.Window(from, now, sli.Filter{})
 	if w.Seconds < int(c.pace.Hold.Seconds()) || len(c.suffering(from, now)) > 0 {
 		return

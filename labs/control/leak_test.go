@@ -44,6 +44,11 @@ func TestNothingTellsTheAnswer(t *testing.T) {
 				for _, path := range []string{"/v1/brief", "/v1/status", "/v1/timeline", "/v1/report", "/v1/nothing", "/v1/report?answers=no", "/v1/report?answers=YES"} {
 					get("GET", path, "")
 				}
+				env, err := c.cfg.Env()
+				if err != nil {
+					t.Fatal(err)
+				}
+				seen.WriteString(env[envConfig])
 				for _, verdict := range []grade.Verdict{grade.Fail, grade.Unknown} {
 					b, _ := json.Marshal(graded(c, verdict))
 					seen.Write(b)
@@ -54,7 +59,7 @@ func TestNothingTellsTheAnswer(t *testing.T) {
 				for _, team := range Teams {
 					get("POST", "/v1/escalate", `{"team":"`+team+`","about":"the shop","evidence":"users wait"}`)
 				}
-				get("POST", "/v1/start", "")
+				get("POST", "/v1/start", `{"lab":"`+c.lab.ID+`","variant":"`+v.ID+`"}`)
 				get("POST", "/v1/escalate", `{"team":"x"}`)
 				get("POST", "/v1/diagnosis", `{"component":["x"]}`)
 				get("GET", "/v1/report", "")

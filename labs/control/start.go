@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"faultlab/faults/engine"
+	"faultlab/labs/catalog"
 	"faultlab/labs/endpoint"
 	"faultlab/labs/grade"
 	"faultlab/labs/sli"
@@ -41,11 +42,8 @@ var baseline = map[string]time.Duration{"real": 5 * time.Second, "fast": 2 * tim
 
 // start brings the shop up, makes sure it is healthy, breaks it, and waits until
 // users suffer; then the pager speaks.
-func (c *Control) start(ctx context.Context, say func(Progress)) (*Ready, error) {
-	if p := c.keep.get().Phase; p != "" {
-		return nil, fmt.Errorf("the lab is %s already", p)
-	}
-	if err := c.keep.set(func(s *State) { s.Phase = "starting" }); err != nil {
+func (c *Control) start(ctx context.Context, o Order, say func(Progress)) (*Ready, error) {
+	if err := c.accept(o); err != nil {
 		return nil, err
 	}
 	if err := c.bringUp(ctx, say); err != nil {
@@ -59,6 +57,24 @@ func (c *Control) start(ctx context.Context, say func(Progress)) (*Ready, error)
 	}
 	st := c.keep.get()
 	return &Ready{StartedAt: c.cfg.CreatedAt, BrokenAt: st.BrokenAt, PagedAt: st.PagedAt, ExpiresAt: c.cfg.CreatedAt.Add(c.cfg.TTL), Brief: c.lab.Brief}, nil
+}
+
+// accept takes an order; there is one for each control.
+func (c *Control) accept(o Order) error {
+	lab, err := catalog.Load(o.Lab, o.Variant)
+	if err != nil {
+		return err
+	}
+	was := ""
+	err = c.keep.set(func(s *State) {
+		if was = s.Phase; was == "" {
+			c.lab, s.Order, s.Phase = lab, o, "starting"
+		}
+	})
+	if err == nil && was != "" {
+		err = fmt.Errorf("the lab is %s already", was)
+	}
+	return err
 }
 
 // bringUp makes networks, bastion, traffic and agent, and has the bastion bring

@@ -15,6 +15,7 @@ import (
 
 // State is what control must know again after a restart of its own.
 type State struct {
+	Order     Order     `json:"order"`
 	Phase     string    `json:"phase"`   // "", starting, running
 	Adopted   bool      `json:"adopted"` // the starter knows that the start succeeded
 	HealthyAt time.Time `json:"healthy_at,omitzero"`
@@ -36,6 +37,7 @@ type State struct {
 	Misled       map[string]int `json:"misled"`        // how often each team was paged about what was in order
 	Mended       bool           `json:"mended"`        // a team took the injected fault away
 	InjectorLost string         `json:"injector_lost"` // why the injection broke off, if it did
+	Gaps         []Gap          `json:"gaps"`          // when it was not in force, because control had ended
 	Revealed     bool           `json:"revealed"`      // the answer has been shown
 
 	Inventory grade.Inventory  `json:"inventory"`

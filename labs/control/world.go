@@ -244,10 +244,14 @@ func (w world) Injector() (bool, string) {
 	case st.Mended:
 		return true, "in force until its owner mended it"
 	}
+	ok, text := inForce(st.Gaps)
+	if !ok {
+		return false, text
+	}
 	if err := w.uplinks.beat(); err != nil {
 		return false, "the injector does not answer: " + err.Error()
 	}
-	return true, "in force"
+	return true, text
 }
 
 // misled is how often a team may be paged about what is in order before a right

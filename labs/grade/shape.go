@@ -145,7 +145,7 @@ func outside(now, was int64) bool {
 // injector is V8: what breaks the system was out of reach and in force all along.
 func (r *Runner) injector(_ context.Context, c catalog.Check) Result {
 	ok, why := r.World.Injector()
-	res := Result{Measured: why, Limit: "in force and untouched since the beginning", Verdict: Pass}
+	res := Result{Measured: why, Limit: "in force and untouched; what is missing is told", Verdict: Pass}
 	if !ok {
 		// Not the trainee's failure: what they fixed may not have been broken.
 		res.Verdict, res.Why = Unknown, "the incident cannot be graded any more; stop this lab and start it again"
