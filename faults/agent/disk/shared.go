@@ -11,7 +11,7 @@ import (
 // "" if nowhere but for the container of that id: its /dev/shm is mounted under its name.
 func shared(machine, device, container string) string {
 	for l := range strings.Lines(machine) {
-		f := strings.Fields(l)
+		f := words(l)
 		if len(f) > 4 && f[2] == device && !(len(container) > 11 && strings.Contains(f[4], container)) {
 			return f[4]
 		}
