@@ -19,9 +19,9 @@ func (DiskError) Kind() string { return "disk-error" }
 // Missing says why no back-end carries the fault, and what to do instead.
 //
 // Sources: admin-guide/device-mapper/dm-flakey.rst and fault-injection/fault-injection.rst
-// of the kernel's documentation.
+// of the kernel's documentation; should_fail_bio in its block/blk-core.c.
 func (DiskError) Missing() (what, remedy string) {
-	return "the kernel fails the reads and writes of a mounted file system only if its disk is one of device mapper, given a table of dm-error or dm-flakey, or if the kernel is built for tests (CONFIG_FAIL_MAKE_REQUEST); faultlab does neither to the disks of a machine",
+	return "failing reads and writes take a disk of device mapper (with a table of dm-error or dm-flakey) or a kernel built to inject errors (CONFIG_FAIL_MAKE_REQUEST, or CONFIG_BPF_KPROBE_OVERRIDE for should_fail_bio); faultlab drives none of them",
 		"put the volume on a device-mapper disk of its own and change that one's table by hand (dmsetup suspend, reload with error or flakey, resume); or take disk-readonly (EROFS), disk-fill (ENOSPC) or disk-slow"
 }
 
