@@ -10,7 +10,8 @@ import (
 // Without a password PostgreSQL is reached over its unix socket, as the user of the
 // operating system who owns the server: what peer authentication and trust let in.
 type Connection struct {
-	// User is the database role; default the server's owner, or POSTGRES_USER of the container.
+	// User is the database role; default POSTGRES_USER of the container, or else
+	// the server's owner, with a password postgres.
 	User string `json:"user,omitempty"`
 	// Password makes the connection go to 127.0.0.1 in the target.
 	Password Secret `json:"password,omitempty"`

@@ -22,16 +22,29 @@ func checkPath(p string) error {
 type DiskFill struct {
 	// Path is a directory of the file system, inside the container.
 	Path string `json:"path"`
-	// Percent is how full the file system gets, as df counts; above 0, up to 100.
-	Percent float64 `json:"percent"`
+	// Percent is how full the file system gets, as df counts; above 0, up to 100. Either
+	// it or LeaveBytes is given.
+	Percent float64 `json:"percent,omitempty"`
+	// LeaveBytes is how much stays free for everybody, 1 to 1099511627776; less than one
+	// of the file system's blocks of it may be taken too.
+	LeaveBytes int64 `json:"leave_bytes,omitempty"`
 }
+
+// maxLeave is 1 TiB.
+const maxLeave = 1 << 40
 
 // Kind is "disk-fill".
 func (DiskFill) Kind() string { return "disk-fill" }
 
 // Validate reports the first parameter that is out of its range.
 func (d DiskFill) Validate() error {
-	if !(d.Percent > 0 && d.Percent <= 100) {
+	if (d.Percent == 0) == (d.LeaveBytes == 0) {
+		return fmt.Errorf("percent is %v and leave_bytes is %d; want one of the two", d.Percent, d.LeaveBytes)
+	}
+	if d.LeaveBytes < 0 || d.LeaveBytes > maxLeave {
+		return fmt.Errorf("leave_bytes is %d; want 1 to %d", d.LeaveBytes, int64(maxLeave))
+	}
+	if d.LeaveBytes == 0 && !(d.Percent > 0 && d.Percent <= 100) {
 		return fmt.Errorf("percent is %v; want above 0, up to 100", d.Percent)
 	}
 	return checkPath(d.Path)

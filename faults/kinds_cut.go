@@ -3,6 +3,7 @@ package faults
 var (
 	bothParam    = Param{"direction", "string", "", "both", "out, in, both", "which way packets go, seen from the target"}
 	namesParam   = Param{"peer.names", "list", "", "none", "host names; with the addresses at most 64", "names of who is at the other end, as the target resolves them; followed when their addresses change"}
+	tcpParam     = Param{"peer.protocol", "string", "", "tcp", "tcp", "the protocol concerned; only tcp has connections"}
 	cutPeers     = []Param{addressesParam, namesParam, portParam, protocolParam}
 	cutBackends  = []string{"nft"}
 	holeBackends = []string{"nft", "netem"}
@@ -28,7 +29,8 @@ var cutKinds = []KindInfo{
 	},
 	{
 		Kind: "reset", Family: "network", Does: "connections are reset at their next data, at both ends", Backends: resetBackend,
-		Params: append([]Param{{"direction", "string", "", "both", "out, in, both", "whose data brings the reset, seen from the target"}}, cutPeers...),
+		Params: append([]Param{{"direction", "string", "", "both", "out, in, both", "whose data brings the reset, seen from the target"}},
+			addressesParam, namesParam, portParam, tcpParam),
 		Sees:   "connection reset by peer in the middle of requests, at both ends; connecting works",
 		decode: decodeAs[Reset],
 	},

@@ -5,9 +5,9 @@ var (
 	tableParam       = Param{Name: "table", Type: "string", Range: "a table's name, with a schema or without", Doc: "the table"}
 	// The ways to the server.
 	postgresParams = []Param{
-		{Name: "connection.user", Type: "string", Default: "the server's owner", Range: "a role", Doc: "database role; most faults need a superuser"},
+		{Name: "connection.user", Type: "string", Default: "POSTGRES_USER, or the server's owner", Range: "a role", Doc: "database role; with a password the owner is taken to be postgres; most faults need a superuser"},
 		{Name: "connection.password", Type: "secret", Default: "none", Range: "@FILE, @- or env:NAME", Doc: "its password; without one the server's unix socket is used, as its owner"},
-		{Name: "connection.database", Type: "string", Default: "postgres", Range: "a database", Doc: "where to connect to"},
+		{Name: "connection.database", Type: "string", Default: "POSTGRES_DB, or postgres", Range: "a database", Doc: "where to connect to"},
 		{Name: "connection.port", Type: "integer", Default: "5432", Range: "1 to 65535", Doc: "port of the server in the target"},
 	}
 	redisParams = []Param{

@@ -18,7 +18,8 @@ var diskKinds = []KindInfo{
 		Kind: "disk-fill", Family: "disk", Does: "a file system gets full", Backends: []string{"file"},
 		Params: []Param{
 			{"path", "string", "", "", "an absolute path inside the container", "a directory of the file system; it must not be shared with the machine"},
-			{"percent", "number", "percent", "", "above 0, up to 100", "how full it gets, as df counts"},
+			{"percent", "number", "percent", "or leave_bytes", "above 0, up to 100", "how full it gets, as df counts"},
+			{"leave_bytes", "integer", "bytes", "or percent", "1 to 1099511627776", "how much of it stays free for everybody, less at most a block"},
 		},
 		Sees:   "no space left on device (ENOSPC) for all that writes there; df shows it full and du finds no large file",
 		decode: decodeAs[DiskFill], example: map[string]string{"path": "/data", "percent": "100"},
@@ -31,4 +32,12 @@ var diskKinds = []KindInfo{
 		Sees:   "read-only file system (EROFS) for all that would write there; reads go on, and the mount's options say ro",
 		decode: decodeAs[DiskReadonly], example: map[string]string{"path": "/data"},
 	},
+	KindInfo{
+		Kind: "disk-error", Family: "disk", Does: "reads and writes fail; nothing here does this, and injecting says what it would take",
+		Params: []Param{
+			{"path", "string", "", "", "an absolute path inside the container", "a directory on the disk, such as a volume"},
+		},
+		Sees:   "input/output error (EIO) for what is not in memory, a database that stops itself after a failed fsync, a file system that turns read-only",
+		decode: decodeAs[DiskError], example: map[string]string{"path": "/data"},
+	}.without(DiskError{}.Missing()),
 }

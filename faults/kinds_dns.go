@@ -5,17 +5,21 @@ import (
 	"strings"
 )
 
-var (
-	dnsBackends  = []string{"queue"}
-	lookupParams = []Param{
+var dnsBackends = []string{"queue"}
+
+// lookupParams are those of a fault on queries of some types.
+func lookupParams(all string, types ...string) []Param {
+	return []Param{
 		{"name", "string", "", "every name", "a host name, with up to 4 * for any text", "the names concerned, such as db.shop.internal or *.shop.internal"},
-		{"type", "string", "", "every type", strings.Join(queryTypes, ", "), "the type of query concerned"},
+		{"type", "string", "", all, strings.Join(types, ", "), "the type of query concerned"},
 		{"percent", "number", "percent", "100", "above 0, up to 100", "share of the queries concerned"},
 		{"seed", "integer", "", "0 (chosen and recorded)", "0 to 18446744073709551615", "fixes which queries are concerned"},
 	}
-)
+}
 
-func onLookups(more ...Param) []Param { return slices.Concat(lookupParams, more) }
+func onLookups(more ...Param) []Param {
+	return slices.Concat(lookupParams("every type", queryTypes...), more)
+}
 
 // dnsKinds are the faults on looking up names.
 var dnsKinds = []KindInfo{
@@ -39,7 +43,8 @@ var dnsKinds = []KindInfo{
 	},
 	{
 		Kind: "dns-address", Family: "dns", Does: "lookups give wrong addresses", Backends: dnsBackends,
-		Params: onLookups(Param{"addresses", "list", "", "", "1 to 8 IP addresses", "the answer: IPv4 to a query for A, IPv6 to AAAA; over TCP the connection is reset"}),
+		Params: append(lookupParams("A and AAAA", "A", "AAAA"),
+			Param{"addresses", "list", "", "", "1 to 8 IP addresses", "the answer: IPv4 to a query for A, IPv6 to AAAA; over TCP the connection is reset"}),
 		Sees:   "callers time out or reach somebody else's service while the name is right when asked for elsewhere",
 		decode: decodeAs[DNSAddress], example: map[string]string{"addresses": "192.0.2.1"},
 	},

@@ -27,7 +27,7 @@ var networkKinds = []KindInfo{
 		Kind: "loss", Family: "network", Does: "a share of the packets is dropped", Backends: packetBackends,
 		Params: []Param{
 			{"percent", "number", "percent", "", "above 0, up to 100", "share of the packets that are dropped"},
-			{"burst", "number", "packets", "0 (single losses)", "1 to 50", "how many are dropped in a row on average"},
+			{"burst", "number", "packets", "0 (single losses)", "1/(1 - percent/100) up to 50", "how many are dropped in a row on average, by Gilbert's model: in a burst every packet, outside none"},
 			{"exact", "bool", "", "false", "true, false", "drop the share of every 1000 packets to the packet; it needs the queue"},
 			directionParam,
 			addressesParam, namesParam, portParam, protocolParam,

@@ -38,7 +38,7 @@ var packetKinds = []KindInfo{
 	{
 		Kind: "reorder", Family: "network", Does: "a share of the packets overtakes those before them", Backends: packetBackends,
 		Params: append([]Param{
-			shareParam("share of the packets that go at once"),
+			{"percent", "number", "percent", "", "above 0, below 100; with a gap from 2 up to 100", "share of the packets that go at once"},
 			{"delay", "duration", "time", "", "above 0, up to 10s", "how long the others are held back"},
 			{"gap", "integer", "packets", "1 (all may go ahead)", "1 to 100", "let only each so many-th packet go ahead: after one that did, gap-1 are held back for certain"},
 		}, ofPackets...),

@@ -18,9 +18,11 @@ const maxBurst = 50
 type PacketLoss struct {
 	// Percent of the packets are dropped; above 0, up to 100.
 	Percent float64 `json:"percent"`
-	// Burst is how many packets in a row are dropped on average, 1 to 50: losses come
-	// in bursts and the share stays Percent (Gilbert's model of two states). 0 drops
-	// each packet on its own, in runs of 1/(1-Percent/100), the least Burst can be.
+	// Burst is how many packets in a row are dropped on average, up to 50: losses come in
+	// bursts and the share stays Percent. It is Gilbert's model of two states: in the bad
+	// one every packet is dropped and in the good one none. Elliott's, with a share of
+	// each, is not offered. 0 drops each packet on its own, in runs of 1/(1-Percent/100),
+	// the least Burst can be.
 	Burst float64 `json:"burst,omitempty"`
 	// Exact drops Percent of every 1000 packets of a direction to the packet, in an
 	// order that the seed chooses; Percent is then a multiple of 0.1.

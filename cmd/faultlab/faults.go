@@ -81,10 +81,12 @@ func printKind(out io.Writer, k faults.KindInfo) error {
 	}
 	fmt.Fprintf(out, "%s (%s): %s.\n\nWhat one sees: %s.\n%s.\n\n", k.Kind, k.Family, k.Does, k.Sees, backends)
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "PARAMETER\tTYPE\tDEFAULT\tRANGE\tMEANING")
+	fmt.Fprintln(w, "PARAMETER\tTYPE\tUNIT\tDEFAULT\tRANGE\tMEANING")
 	var needed []string
+	var times bool
 	for _, p := range k.Params {
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", p.Name, p.Type, cmp.Or(p.Default, "(needed)"), p.Range, p.Doc)
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", p.Name, p.Type, cmp.Or(p.Unit, "-"), cmp.Or(p.Default, "(needed)"), p.Range, p.Doc)
+		times = times || p.Type == "duration"
 		if p.Default == "" || k.Example(p.Name) != "" {
 			given := p.Name + "=" + k.Example(p.Name)
 			if strings.ContainsAny(given, " *") {
@@ -95,6 +97,9 @@ func printKind(out io.Writer, k faults.KindInfo) error {
 	}
 	if err := w.Flush(); err != nil {
 		return err
+	}
+	if times {
+		fmt.Fprintln(out, "\nA time is a number with its unit (ms, s, m, h), such as 50ms or 1.5s.")
 	}
 	if k.Missing != "" {
 		return nil

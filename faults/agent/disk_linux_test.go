@@ -26,6 +26,11 @@ func TestDiskFill(t *testing.T) {
 		must(t, unix.Statfs(dir, &fs))
 		return 100 * (fs.Blocks - fs.Bfree) / fs.Blocks
 	}
+	free := func() uint64 {
+		var fs unix.Statfs_t
+		must(t, unix.Statfs(dir, &fs))
+		return fs.Bavail * uint64(fs.Bsize)
+	}
 	write := func() error {
 		defer os.Remove(filepath.Join(dir, "x"))
 		return os.WriteFile(filepath.Join(dir, "x"), make([]byte, 1<<20), 0o644)
@@ -48,6 +53,22 @@ func TestDiskFill(t *testing.T) {
 	}
 	if err := write(); err != nil || used() != 0 {
 		t.Errorf("%d %% used after revert; a write gave %v", used(), err)
+	}
+	if _, err := a.Inject(t.Context(), id, faults.DiskFill{Path: "/data", LeaveBytes: 16 << 20}, InjectOptions{}); !errors.Is(err, &Error{Code: BadRequest}) {
+		t.Errorf("no more than that is free: %v", err)
+	}
+	rest, err := a.Inject(t.Context(), id, faults.DiskFill{Path: "/data", LeaveBytes: 2<<20 + 1}, InjectOptions{})
+	must(t, err)
+	t.Log(rest.Status().Measured.Saw)
+	if free := free(); free != 2<<20 {
+		t.Errorf("%d bytes are free, want %d", free, 2<<20)
+	}
+	if err := write(); err != nil {
+		t.Errorf("a write within what is left gave %v", err)
+	}
+	must(t, rest.Revert(t.Context()))
+	if used() != 0 {
+		t.Errorf("%d %% used after revert", used())
 	}
 	_, err = a.Inject(t.Context(), id, faults.DiskFill{Path: "/data", Percent: 50}, InjectOptions{})
 	must(t, err)

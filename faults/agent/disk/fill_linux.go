@@ -27,6 +27,9 @@ func (m Machine) Carry(o carrier.Order) (carrier.Carrier, error) {
 		return &fill{o: o, fault: f, dir: -1, file: -1}, nil
 	case faults.DiskSlow:
 		return &slow{m: m, o: o, fault: f}, nil
+	case faults.DiskError:
+		what, remedy := f.Missing()
+		return nil, &carrier.Error{Code: carrier.NotSupported, Message: "not supported: " + what, Remedy: remedy}
 	case faults.DiskReadonly:
 		return &readonly{o: o, fault: f}, nil
 	}
@@ -53,8 +56,8 @@ func (f *fill) Place(context.Context) (carrier.Placed, error) {
 	if err != nil {
 		return carrier.Placed{}, err
 	}
-	if f.took = before.missing(f.fault.Percent); f.took == 0 {
-		return carrier.Placed{}, carrier.Errorf(carrier.BadRequest, "percent is %v; %s is as full without the fault", f.fault.Percent, f.fault.Path)
+	if f.took = before.missing(f.fault); f.took == 0 {
+		return carrier.Placed{}, f.needless(before)
 	}
 	if f.file, err = f.nameless(); err != nil {
 		return carrier.Placed{}, err
@@ -73,7 +76,7 @@ func (f *fill) Place(context.Context) (carrier.Placed, error) {
 	if err != nil {
 		return carrier.Placed{}, err
 	}
-	if rest := now.missing(f.fault.Percent); rest > 64<<10 {
+	if rest := now.missing(f.fault); rest > 64<<10 {
 		return carrier.Placed{}, carrier.Errorf(carrier.Unproved, "effect not seen: %d bytes are missing", rest)
 	}
 	if err := f.beyond(now); err != nil {
@@ -81,6 +84,14 @@ func (f *fill) Place(context.Context) (carrier.Placed, error) {
 	}
 	return carrier.Placed{Backend: "file", Measured: &carrier.Measurement{Method: "write", Address: f.fault.Path, Probes: 1, Lost: 1,
 		Saw: fmt.Sprintf("a file of more than the %d bytes left got ENOSPC; %d were free before", now.free, before.free)}}, nil
+}
+
+// needless is what is wrong when there is nothing to take.
+func (f *fill) needless(now size) error {
+	if f.fault.LeaveBytes > 0 {
+		return carrier.Errorf(carrier.BadRequest, "leave_bytes is %d; %s is as full without the fault, with %d bytes free", f.fault.LeaveBytes, f.fault.Path, now.free)
+	}
+	return carrier.Errorf(carrier.BadRequest, "percent is %v; %s is as full without the fault", f.fault.Percent, f.fault.Path)
 }
 
 // own refuses a file system that is the machine's too, and one that memory would not hold.
@@ -104,7 +115,7 @@ func (f *fill) own() error {
 		return err
 	}
 	free := uint64(mem.Freeram) * uint64(mem.Unit)
-	if s, _ := f.size(); fs.Type == unix.TMPFS_MAGIC && s.missing(f.fault.Percent)+512<<20 > free {
+	if s, _ := f.size(); fs.Type == unix.TMPFS_MAGIC && s.missing(f.fault)+512<<20 > free {
 		return carrier.Errorf(carrier.Refused, "%s is in memory, and the machine has not enough of it free to fill it", f.fault.Path)
 	}
 	return nil

@@ -16,7 +16,7 @@ type line struct {
 // lineOf finds a mount by its number.
 func lineOf(mountinfo string, id uint64) (line, bool) {
 	for l := range strings.Lines(mountinfo) {
-		f := strings.Fields(l)
+		f := words(l)
 		if len(f) < 5 || f[0] != strconv.FormatUint(id, 10) {
 			continue
 		}
@@ -38,6 +38,10 @@ func lineOf(mountinfo string, id uint64) (line, bool) {
 	}
 	return line{}, false
 }
+
+// words are those of a line. Only single blanks part them: other characters that Go takes
+// for blanks, such as the no-break space, stand in paths as they are.
+func words(l string) []string { return strings.Split(strings.TrimSuffix(l, "\n"), " ") }
 
 // unescape reads a path of mountinfo, which writes blanks and the like as \040.
 func unescape(s string) string {

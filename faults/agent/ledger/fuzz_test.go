@@ -39,3 +39,28 @@ func FuzzStrictness(f *testing.F) {
 		}
 	})
 }
+
+// What is read of a control group's file is a word of it or no limit; what is written for
+// a device is read back, whatever lines are about it.
+func FuzzDeviceValue(f *testing.F) {
+	f.Add("8:0 1048576\n254:0 65536\n", "8:16", "rbps", "2097152")
+	f.Add("8:16 rbps=2097152 wbps=max riops=max wiops=120\n", "254:0", "", "65536")
+	f.Add("8:16 rbps=\n8:16", "8:16", "wiops", "max")
+	f.Fuzz(func(t *testing.T, text, device, limit, value string) {
+		if got := deviceValue(text, device, limit); got != unlimited && (!strings.Contains(text, got) || len(strings.Fields(got)) > 1) {
+			t.Fatalf("%s %s of %q: %q", device, limit, text, got)
+		}
+		for _, s := range []string{device, value} {
+			if words := strings.Fields(s); len(words) != 1 || words[0] != s {
+				return
+			}
+		}
+		if words := strings.Fields(limit); len(words) > 1 || strings.Contains(limit, "=") || limit != strings.Join(words, "") || limit == "" && value == unlimited {
+			return
+		}
+		written := deviceLine(device, limit, value)
+		if got := deviceValue("4095:1 x=1\n"+written+"\n"+text, device, limit); device != "4095:1" && got != value {
+			t.Fatalf("%q is read as %q", written, got)
+		}
+	})
+}

@@ -88,10 +88,7 @@ func open(pid int) (*image, error) {
 		return nil, fmt.Errorf("open the executable file of process %d: %w", pid, err)
 	}
 	i := &image{file: f}
-	if i.File, err = elf.NewFile(f); err == nil {
-		i.symbols, err = i.DynamicSymbols()
-	}
-	if err == nil && i.Type == elf.ET_DYN {
+	if err = i.read(f); err == nil && i.Type == elf.ET_DYN {
 		i.moved, err = i.base(pid)
 	}
 	if err != nil {
@@ -100,6 +97,14 @@ func open(pid int) (*image, error) {
 			Remedy: "use a server whose executable file has its symbols for extensions, as PostgreSQL's own packages do"}
 	}
 	return i, nil
+}
+
+// read takes the symbols from a file, which is the target's and may be anything.
+func (i *image) read(r io.ReaderAt) (err error) {
+	if i.File, err = elf.NewFile(r); err == nil {
+		i.symbols, err = i.DynamicSymbols()
+	}
+	return err
 }
 
 func (i *image) symbol(name string) (elf.Symbol, error) {
@@ -122,7 +127,12 @@ func (i *image) base(pid int) (uint64, error) {
 	if err != nil {
 		return 0, err
 	}
-	for l := range strings.Lines(string(maps)) {
+	return i.within(string(maps), name)
+}
+
+// within is base for what /proc/PID/maps says and the file's name there.
+func (i *image) within(maps, name string) (uint64, error) {
+	for l := range strings.Lines(maps) {
 		var from, to, offset uint64
 		if !strings.HasSuffix(strings.TrimSpace(l), name) {
 			continue
