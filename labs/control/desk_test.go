@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"faultlab/labs/catalog"
@@ -220,6 +221,40 @@ func TestMitigationComesAfterAChange(t *testing.T) {
 	c.mitigated()
 	if c.keep.get().MitigateAt.IsZero() {
 		t.Error("not mitigated, though users were well for long enough after the change")
+	}
+}
+
+// A team that was paged mends its part: that is a change too, and users can be well after it.
+func TestMendingIsAChange(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := running(t, "2b-packet-loss", "us-b")
+		paged := time.Now()
+		if _, err := c.escalate(Escalation{"network", "us-b", "15 % loss"}); err != nil {
+			t.Fatal(err)
+		}
+		if st := c.keep.get(); st.Changed || st.Mended {
+			t.Errorf("a page alone counts as a change: %+v", st)
+		}
+		time.Sleep(c.lab.Escalations[0].After / 5)
+		synctest.Wait()
+		if st := c.keep.get(); !st.Mended || !st.Changed || !st.FirstChange.Equal(paged.Add(c.lab.Escalations[0].After/5)) {
+			t.Errorf("after the mend: mended %v, changed %v at %v", st.Mended, st.Changed, st.FirstChange)
+		}
+	})
+}
+
+func TestWrongPagesDoNotChangeWhatWasRead(t *testing.T) {
+	c := running(t, "2b-packet-loss", "us-b")
+	page := func() {
+		if _, err := c.escalate(Escalation{"network", "us-a", "slow"}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	page()
+	before := c.keep.get()
+	page()
+	if before.Misled["network"] != 1 || c.keep.get().Misled["network"] != 2 {
+		t.Errorf("read before: %v; now: %v", before.Misled, c.keep.get().Misled)
 	}
 }
 
