@@ -13,9 +13,9 @@ import (
 )
 
 // hurtWithin is how long users may take to suffer after breaking: 30 s, and longer
-// where what a release lets grow grows at the usual rate.
+// after a deploy, which must settle, and whose effect must grow.
 func (c *Control) hurtWithin() time.Duration {
-	if c.deploys() && rush[c.cfg.Pace] == 1 {
+	if c.deploys() {
 		return 45 * time.Second
 	}
 	return 30 * time.Second
