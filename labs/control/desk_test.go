@@ -11,7 +11,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"faultlab/labs/catalog"
@@ -194,53 +193,6 @@ func TestEnvRoundTrip(t *testing.T) {
 			t.Errorf("%v is taken", bad)
 		}
 	}
-}
-
-func TestMitigationComesAfterAChange(t *testing.T) {
-	c := running(t, "3a-memory-leak", "")
-	c.rec = sli.NewRecorder()
-	now := time.Now()
-	for s := now.Unix() - 100; s < now.Unix(); s++ {
-		seg := func(region string) traffic.Segment {
-			return traffic.Segment{Region: region, Route: "home", Version: "7.1", N: 10, OK: 10, MS: []float64{9, 9, 9, 9, 9, 9, 9, 9, 9, 9}}
-		}
-		c.rec.Add(traffic.Second{T: s, Sent: 30, TargetRate: 30, Segments: []traffic.Segment{seg("ap"), seg("eu"), seg("us")}})
-	}
-	c.mitigated()
-	if !c.keep.get().MitigateAt.IsZero() {
-		t.Error("mitigated without a change")
-	}
-	c.recordAction(endpoint.Action{Verb: "restart container", Object: "x", Status: 204, Changes: true})
-	c.mitigated()
-	if !c.keep.get().MitigateAt.IsZero() {
-		t.Error("mitigated by a change that users were well before")
-	}
-	c.keep.set(func(s *State) {
-		s.FirstChange, s.HurtAt = now.Add(-c.pace.Hold-3*time.Second), now.Add(-c.pace.Hold-5*time.Second)
-	})
-	c.mitigated()
-	if c.keep.get().MitigateAt.IsZero() {
-		t.Error("not mitigated, though users were well for long enough after the change")
-	}
-}
-
-// A team that was paged mends its part: that is a change too, and users can be well after it.
-func TestMendingIsAChange(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		c := running(t, "2b-packet-loss", "us-b")
-		paged := time.Now()
-		if _, err := c.escalate(Escalation{"network", "us-b", "15 % loss"}); err != nil {
-			t.Fatal(err)
-		}
-		if st := c.keep.get(); st.Changed || st.Mended {
-			t.Errorf("a page alone counts as a change: %+v", st)
-		}
-		time.Sleep(c.lab.Escalations[0].After / 5)
-		synctest.Wait()
-		if st := c.keep.get(); !st.Mended || !st.Changed || !st.FirstChange.Equal(paged.Add(c.lab.Escalations[0].After/5)) {
-			t.Errorf("after the mend: mended %v, changed %v at %v", st.Mended, st.Changed, st.FirstChange)
-		}
-	})
 }
 
 func TestWrongPagesDoNotChangeWhatWasRead(t *testing.T) {

@@ -85,7 +85,7 @@ type Pace struct {
 	Requests int           // at least, in a window
 	Recover  time.Duration // that a re-created system has to be well again
 	Calm     time.Duration // that a roll-out may take to settle before V1 looks
-	Hold     time.Duration // that users must be well for a mitigation to count: longer than a leak's round, between whose deaths they are well
+	Hold     time.Duration // that users must be well for a mitigation to count; longer than from one death of a leak to the next
 }
 
 // Paces by name.
