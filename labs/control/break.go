@@ -12,8 +12,19 @@ import (
 	"faultlab/labs/sli"
 )
 
-// hurtWithin is how long users may take to suffer after breaking.
-var hurtWithin = map[string]time.Duration{"real": 45 * time.Second, "fast": 45 * time.Second}
+// hurtWithin is how long users may take to suffer after breaking: 30 s, and longer
+// after a deploy, which must settle, and whose effect must grow.
+func (c *Control) hurtWithin() time.Duration {
+	if c.deploys() {
+		return 45 * time.Second
+	}
+	return 30 * time.Second
+}
+
+// deploys tells whether the lab breaks with a deploy.
+func (c *Control) deploys() bool {
+	return slices.ContainsFunc(c.lab.Break, func(s catalog.Step) bool { return s.Deploy != nil })
+}
 
 // rush is how many times as often as usual users ask from the moment a deploy has
 // settled until they suffer from it: what grows with every request shows sooner.
@@ -49,8 +60,7 @@ func (c *Control) breakIt(ctx context.Context, say func(Progress)) error {
 // been well again for two seconds, or have suffered for longer than any deploy.
 // Then they may come in a rush; what is slow in it must be slow without it too.
 func (c *Control) untilHurt(ctx context.Context, broken time.Time) (err error) {
-	settled := !slices.ContainsFunc(c.lab.Break, func(s catalog.Step) bool { return s.Deploy != nil })
-	from, factor := broken, 1.0
+	settled, from, factor := !c.deploys(), broken, 1.0
 	ask := func(f float64) error {
 		factor = f
 		return c.setRate(context.WithoutCancel(ctx), f)
@@ -95,7 +105,7 @@ func (c *Control) untilHurt(ctx context.Context, broken time.Time) (err error) {
 				Text: fmt.Sprintf("users suffer %.0f s after breaking: %s", now.Sub(broken).Seconds(), strings.Join(bad, ", "))})
 			return nil
 		}
-		if limit := hurtWithin[c.cfg.Pace]; now.Sub(broken) > limit {
+		if limit := c.hurtWithin(); now.Sub(broken) > limit {
 			return fmt.Errorf("users did not suffer within %v of breaking; this lab is of no use", limit)
 		}
 	}

@@ -96,10 +96,7 @@ func (c *Control) did(kind, text string) {
 				s.FirstLook = now
 			}
 			if kind == "change" {
-				if !s.Changed {
-					s.FirstChange = now
-				}
-				s.LastChange, s.Changed = now, true
+				s.change(now)
 			}
 		})
 	}
@@ -167,10 +164,11 @@ func (c *Control) escalate(e Escalation) (string, error) {
 		}
 	}
 	c.keep.set(func(s *State) {
-		if s.Misled == nil {
-			s.Misled = map[string]int{}
+		told := map[string]int{e.Team: 1} // a new map: those who have the old one read on
+		for team, n := range s.Misled {
+			told[team] += n
 		}
-		s.Misled[e.Team]++
+		s.Misled = told
 	})
 	reply := fmt.Sprintf("%s team: we have looked at %q and find nothing of ours that is wrong. Not ours; page us again with what points to us.", e.Team, e.About)
 	c.line.add(Event{Actor: e.Team, Kind: "reply", Text: reply})
@@ -221,7 +219,10 @@ func (c *Control) mendLater(x catalog.Escalation) {
 			c.log.Error("a team could not mend its part", "team", x.Team, "err", err)
 			return
 		}
-		c.keep.set(func(s *State) { s.Mended = true })
+		c.keep.set(func(s *State) {
+			s.Mended = true
+			s.change(time.Now())
+		})
 		c.line.add(Event{Actor: x.Team, Kind: "reply", Text: x.Done})
 	})
 }

@@ -195,31 +195,18 @@ func TestEnvRoundTrip(t *testing.T) {
 	}
 }
 
-func TestMitigationComesAfterAChange(t *testing.T) {
-	c := running(t, "3a-memory-leak", "")
-	c.rec = sli.NewRecorder()
-	now := time.Now()
-	for s := now.Unix() - 100; s < now.Unix(); s++ {
-		seg := func(region string) traffic.Segment {
-			return traffic.Segment{Region: region, Route: "home", Version: "7.1", N: 10, OK: 10, MS: []float64{9, 9, 9, 9, 9, 9, 9, 9, 9, 9}}
+func TestWrongPagesDoNotChangeWhatWasRead(t *testing.T) {
+	c := running(t, "2b-packet-loss", "us-b")
+	page := func() {
+		if _, err := c.escalate(Escalation{"network", "us-a", "slow"}); err != nil {
+			t.Fatal(err)
 		}
-		c.rec.Add(traffic.Second{T: s, Sent: 30, TargetRate: 30, Segments: []traffic.Segment{seg("ap"), seg("eu"), seg("us")}})
 	}
-	c.mitigated()
-	if !c.keep.get().MitigateAt.IsZero() {
-		t.Error("mitigated without a change")
-	}
-	c.recordAction(endpoint.Action{Verb: "restart container", Object: "x", Status: 204, Changes: true})
-	c.mitigated()
-	if !c.keep.get().MitigateAt.IsZero() {
-		t.Error("mitigated by a change that users were well before")
-	}
-	c.keep.set(func(s *State) {
-		s.FirstChange, s.HurtAt = now.Add(-c.pace.Hold-3*time.Second), now.Add(-c.pace.Hold-5*time.Second)
-	})
-	c.mitigated()
-	if c.keep.get().MitigateAt.IsZero() {
-		t.Error("not mitigated, though users were well for long enough after the change")
+	page()
+	before := c.keep.get()
+	page()
+	if before.Misled["network"] != 1 || c.keep.get().Misled["network"] != 2 {
+		t.Errorf("read before: %v; now: %v", before.Misled, c.keep.get().Misled)
 	}
 }
 

@@ -112,11 +112,22 @@ func (c *Control) mitigated() {
 		}
 	}
 	w := c.rec.Window(from, now, sli.Filter{})
-	if w.Seconds < int(c.pace.Hold.Seconds()) || len(c.suffering(from, now)) > 0 {
+	if w.Seconds < int(c.pace.Hold.Seconds()) || !c.well(from, now) {
 		return
 	}
 	c.keep.set(func(s *State) { s.MitigateAt = from })
 	c.line.add(Event{At: from, Actor: "system", Kind: "phase", Text: "users are well again"})
+}
+
+// well tells whether users were well all along, at every look that status would
+// have given: over a longer time a death now and then is diluted.
+func (c *Control) well(from, to time.Time) bool {
+	for end := from.Add(statusWindow); !end.After(to); end = end.Add(5 * time.Second) {
+		if len(c.suffering(end.Add(-statusWindow), end)) > 0 {
+			return false
+		}
+	}
+	return true
 }
 
 // watchContainers puts deaths and restarts of the shop's containers on the timeline.

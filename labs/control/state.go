@@ -27,7 +27,7 @@ type State struct {
 	Users string `json:"users_subnet"` // where traffic is
 
 	FirstLook   time.Time `json:"first_look,omitzero"`   // the trainee's first action of any kind
-	FirstChange time.Time `json:"first_change,omitzero"` // the trainee's first that changed something
+	FirstChange time.Time `json:"first_change,omitzero"` // the first that changed something: the trainee's, or a team's that they paged
 	LastChange  time.Time `json:"last_change,omitzero"`  // the newest that did
 	Changed     bool      `json:"changed"`               // whether there was one
 	MitigateAt  time.Time `json:"mitigate_at,omitzero"`  // users well again after a change, and they stayed so
@@ -43,6 +43,14 @@ type State struct {
 	Inventory grade.Inventory  `json:"inventory"`
 	Diagnosis *grade.Diagnosis `json:"diagnosis,omitempty"`
 	Grades    []grade.Grade    `json:"grades"`
+}
+
+// change keeps that something was changed.
+func (s *State) change(at time.Time) {
+	if !s.Changed {
+		s.FirstChange = at
+	}
+	s.LastChange, s.Changed = at, true
 }
 
 // keeper guards the state and writes it to control's volume at every change.
@@ -67,6 +75,8 @@ func openKeeper(dir string) (*keeper, error) {
 	return k, nil
 }
 
+// get gives the state as it is now. Maps and lists in it are shared: who changes
+// the state replaces maps, and adds to lists at their end.
 func (k *keeper) get() State {
 	k.mu.Lock()
 	defer k.mu.Unlock()

@@ -77,17 +77,28 @@ func (c *Control) deploy(ctx context.Context, d catalog.Deploy) error {
 			return err
 		}
 	}
-	name, mail, _ := strings.Cut(strings.TrimSuffix(d.Author, ">"), " <")
-	script := fmt.Sprintf("set -e; export GIT_AUTHOR_NAME=%[1]s GIT_AUTHOR_EMAIL=%[2]s GIT_COMMITTER_NAME=%[1]s GIT_COMMITTER_EMAIL=%[2]s; git add -A; git commit -q -m %[3]s",
-		quote(name), quote(mail), quote(d.Message))
+	script := commitScript(d)
 	if d.Up {
-		script += "; docker compose up -d --quiet-pull"
+		script += "\ndocker compose up -d --quiet-pull"
 	}
 	if _, err := c.bastion(ctx, script, nil); err != nil {
 		return err
 	}
 	c.line.add(Event{Actor: "system", Kind: "break", Secret: true, Text: "deployed: " + firstLine(d.Message)})
 	return nil
+}
+
+// commitScript commits what has changed as the deploy's author does: now, and by the
+// clock of the place where they made their last commit.
+func commitScript(d catalog.Deploy) string {
+	name, mail, _ := strings.Cut(strings.TrimSuffix(d.Author, ">"), " <")
+	return fmt.Sprintf(`set -e
+export GIT_AUTHOR_NAME=%[1]s GIT_AUTHOR_EMAIL=%[2]s GIT_COMMITTER_NAME=%[1]s GIT_COMMITTER_EMAIL=%[2]s
+last=$(git log -1 --fixed-strings --author="<$GIT_AUTHOR_EMAIL>" --format=%%ad --date=raw)
+export GIT_AUTHOR_DATE="@$(date +%%s) ${last#* }"
+export GIT_COMMITTER_DATE="$GIT_AUTHOR_DATE"
+git add -A
+git commit -q -m %[3]s`, quote(name), quote(mail), quote(d.Message))
 }
 
 // quote makes one word of the shell's out of any text.

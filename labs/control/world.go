@@ -232,7 +232,13 @@ func (w world) Lay(ctx context.Context, f catalog.Fault) (func(context.Context) 
 		w.log.Error("the test fault could not be laid", "err", err)
 		return nil, errors.New("control's log says why")
 	}
-	return func(ctx context.Context) error { return w.uplinks.take(ctx, l) }, nil
+	return func(ctx context.Context) error {
+		if err := w.uplinks.take(ctx, l); err != nil {
+			w.log.Error("the test fault could not be taken away", "err", err)
+			return errors.New("control's log says why")
+		}
+		return nil
+	}, nil
 }
 
 // Injector says whether the injection has been in force all along.

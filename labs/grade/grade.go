@@ -85,13 +85,13 @@ type Pace struct {
 	Requests int           // at least, in a window
 	Recover  time.Duration // that a re-created system has to be well again
 	Calm     time.Duration // that a roll-out may take to settle before V1 looks
-	Hold     time.Duration // that users must be well for a mitigation to count
+	Hold     time.Duration // that users must be well for a mitigation to count; longer than from one death of a leak to the next
 }
 
 // Paces by name.
 var Paces = map[string]Pace{
 	"real": {Window: 60 * time.Second, Requests: 600, Recover: 15 * time.Second, Calm: 8 * time.Second, Hold: 60 * time.Second},
-	"fast": {Window: 15 * time.Second, Requests: 600, Recover: 12 * time.Second, Calm: 8 * time.Second, Hold: 25 * time.Second},
+	"fast": {Window: 15 * time.Second, Requests: 600, Recover: 12 * time.Second, Calm: 8 * time.Second, Hold: 45 * time.Second},
 }
 
 // Runner runs the checks of one lab.

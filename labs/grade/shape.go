@@ -19,11 +19,16 @@ type Inventory struct {
 
 // Shape is what is kept of one service.
 type Shape struct {
-	Replicas    int      `json:"replicas"`
-	MemoryBytes int64    `json:"memory_bytes"` // limit of each
-	Entrypoint  []string `json:"entrypoint"`
-	NoSwap      bool     `json:"no_swap"` // memory and swap together have the same limit
-	Place       string   `json:"place"`   // the zone it runs in, by its label
+	Replicas    int               `json:"replicas"`
+	MemoryBytes int64             `json:"memory_bytes"` // limit of each
+	Entrypoint  []string          `json:"entrypoint"`
+	Cmd         []string          `json:"cmd"`
+	Path        string            `json:"path"`           // where its programs are looked for
+	Mounts      map[string]string `json:"mounts"`         // destination -> name of the volume, "" for a path
+	Restart     string            `json:"restart"`        // policy
+	Checked     bool              `json:"health_checked"` // it has a health check
+	NoSwap      bool              `json:"no_swap"`        // memory and swap together have the same limit
+	Place       string            `json:"place"`          // the zone it runs in, by its label
 }
 
 // Take makes the inventory of what runs now.
@@ -34,8 +39,10 @@ func Take(services map[string][]engine.Container) Inventory {
 		for _, c := range cs {
 			if c.State == "running" {
 				sh.Replicas++
-				sh.MemoryBytes, sh.Entrypoint, sh.Place = c.MemoryLimit, c.Entrypoint, c.Labels[placeLabel]
+				sh.MemoryBytes, sh.Place = c.MemoryLimit, c.Labels[placeLabel]
 				sh.NoSwap = c.MemoryLimit > 0 && c.SwapLimit == c.MemoryLimit
+				sh.Entrypoint, sh.Cmd, sh.Path = c.Entrypoint, c.Cmd, c.Env["PATH"]
+				sh.Restart, sh.Mounts, sh.Checked = c.RestartPoly, mounts(c), checked(c)
 			}
 		}
 		if sh.Replicas > 0 {
@@ -70,8 +77,8 @@ func (inv Inventory) places() []string {
 const envelope = .25
 
 // shape is V5: every service of the inventory is there, running, as often as
-// before or more, with a memory limit near the one it had, and started as its
-// image starts it.
+// before or more, with a memory limit near the one it had, started as its image
+// starts it, from the same program and with the same data.
 func (r *Runner) shape(ctx context.Context, c catalog.Check) Result {
 	now, err := r.World.Services(ctx)
 	if err != nil {
@@ -81,7 +88,7 @@ func (r *Runner) shape(ctx context.Context, c catalog.Check) Result {
 		return unknown(errors.New("there is no inventory of the healthy system to compare with"))
 	}
 	bad := Misshapen(r.World.Inventory(), now)
-	res := Result{Limit: fmt.Sprintf("every service runs as often as before, memory limits within %.0f %% of what they were", envelope*100), Verdict: verdict(len(bad) > 0)}
+	res := Result{Limit: fmt.Sprintf("every service runs as often as before, memory limits within %.0f %% of what they were; programs, mounts and restart policies are the same", envelope*100), Verdict: verdict(len(bad) > 0)}
 	if res.Measured = strings.Join(bad, "; "); len(bad) == 0 {
 		res.Measured = fmt.Sprintf("all %d services are there", len(r.World.Inventory().Services))
 	}
@@ -132,10 +139,10 @@ func differs(name string, want Shape, c engine.Container) []string {
 	case want.NoSwap && c.SwapLimit != c.MemoryLimit:
 		bad = append(bad, fmt.Sprintf("%s may swap; it could not before", name))
 	}
-	if !slices.Equal(c.Entrypoint, want.Entrypoint) {
+	if !slices.Equal(c.Entrypoint, want.Entrypoint) || !slices.Equal(c.Cmd, want.Cmd) || c.Env["PATH"] != want.Path {
 		bad = append(bad, fmt.Sprintf("%s is not started as its image starts it", name))
 	}
-	return bad
+	return append(bad, remade(name, want, c)...)
 }
 
 func outside(now, was int64) bool {

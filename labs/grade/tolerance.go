@@ -36,8 +36,8 @@ func (r *Runner) tolerance(ctx context.Context, c catalog.Check) Result {
 		}
 	}
 	to := r.World.Now()
-	if uerr := undo(context.WithoutCancel(ctx)); err == nil {
-		err = uerr
+	if uerr := undo(context.WithoutCancel(ctx)); err == nil && uerr != nil {
+		err = fmt.Errorf("take the test fault away: %w", uerr)
 	}
 	if err != nil {
 		return unknown(err)

@@ -41,7 +41,7 @@ func TestTolerance(t *testing.T) {
 			w.served = func() (map[string]float64, error) { return nil, failing }
 		}, grade.Unknown, "could not be counted", false},
 		{"the fault cannot be laid", func(w *fake) { w.lay = func() error { return failing } }, grade.Unknown, "lay the test fault", false},
-		{"the fault cannot be taken away", func(w *fake) { w.undo = func() error { return failing } }, grade.Unknown, "no", true},
+		{"the fault cannot be taken away", func(w *fake) { w.undo = func() error { return failing } }, grade.Unknown, "take the test fault away: no", true},
 		{"users suffer under the fault", func(w *fake) { w.lay = func() error { w.second = spoil("", 2, 0); return nil } }, grade.Fail, "short", true},
 		{"users wait under the fault", func(w *fake) { w.lay = func() error { w.second = spoil("", 0, 2500); return nil } }, grade.Fail, "p99", true},
 		{"nobody asks under the fault", func(w *fake) {

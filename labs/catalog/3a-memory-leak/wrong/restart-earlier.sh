@@ -1,4 +1,4 @@
-# A check that ends it at half its limit: it dies more gently, and more often.
+# A wrapper that ends it at half its limit: it dies more gently, and more often.
 # caught by: memory, shape
 set -e
 for s in $VAR_CONTAINERS; do
