@@ -99,7 +99,7 @@ func fromPackages(ctx context.Context, e *engine.Engine, ref string, how images.
 	}
 	imported := make(chan error, 1)
 	go func() {
-		err := e.Import(ctx, pr, ref, []string{"LABEL " + LabelImage + "=base"})
+		err := e.Import(ctx, pr, ref, []string{"LABEL " + images.Label + "=base"})
 		pr.CloseWithError(errors.Join(err, io.ErrClosedPipe))
 		imported <- err
 	}()

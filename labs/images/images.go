@@ -27,9 +27,6 @@ import (
 	"faultlab/targets/images"
 )
 
-// LabelImage marks every image made here with what it is: base, system or shop.
-const LabelImage = "faultlab.image"
-
 // Set names the images of one state of the source.
 type Set struct {
 	Control  string `json:"control"`  // the faultlab binary: control and agent
@@ -258,5 +255,5 @@ func build(ctx context.Context, e *engine.Engine, files map[string][]byte, ref, 
 	if err := w.Close(); err != nil {
 		return err
 	}
-	return e.Build(ctx, &buf, ref, map[string]string{LabelImage: what}, line)
+	return e.Build(ctx, &buf, ref, map[string]string{images.Label: what}, line)
 }
