@@ -30,19 +30,6 @@ type VerifyOptions struct {
 	Evidence string   // folder for the reports of attempts that went otherwise than wanted; "": none are kept
 }
 
-// Verified is the outcome of a verification.
-type Verified struct {
-	OK   bool          `json:"ok"`
-	Labs []VerifiedLab `json:"labs"`
-}
-
-// VerifiedLab is one lab in one variant.
-type VerifiedLab struct {
-	ID       string    `json:"id"`
-	Variant  string    `json:"variant"`
-	Attempts []Attempt `json:"attempts"`
-}
-
 // Attempt is one fix played in a fresh lab.
 type Attempt struct {
 	Name     string  `json:"name"`
@@ -117,6 +104,7 @@ func (o VerifyOptions) attempts() ([]Attempt, error) {
 		names = catalog.IDs()
 	}
 	var lists [][]Attempt
+	known := []string{"noop"}
 	for _, name := range names {
 		l, err := catalog.Pick(name, 1)
 		if err != nil {
@@ -132,6 +120,15 @@ func (o VerifyOptions) attempts() ([]Attempt, error) {
 				return nil, err
 			}
 			lists = append(lists, o.of(l))
+			for _, f := range l.Fixes {
+				known = append(known, f.Name)
+			}
+		}
+	}
+	for _, name := range o.Only {
+		if !slices.Contains(known, name) {
+			slices.Sort(known[1:])
+			return nil, refuse(fmt.Sprintf("no lab chosen has an attempt %q", name), "there are: "+strings.Join(slices.Compact(known), ", "))
 		}
 	}
 	var out []Attempt
@@ -144,9 +141,6 @@ func (o VerifyOptions) attempts() ([]Attempt, error) {
 				}
 			}
 		}
-	}
-	if len(out) == 0 {
-		return nil, refuse("there is nothing to play", "--only takes noop and the names of fixes, such as restart")
 	}
 	return out, nil
 }
@@ -171,7 +165,7 @@ func (a *Attempt) play(ctx context.Context, e *engine.Engine, o VerifyOptions, s
 	if err != nil {
 		a.Got, a.Error = "error", err.Error()
 	}
-	a.judge()
+	a.OK = a.asWanted()
 	if err := Remove(context.WithoutCancel(ctx), e, id, nil); err != nil {
 		// What was graded was graded; but something of the lab is left. A defect of the
 		// engine is told and not held against the lab.
@@ -235,7 +229,7 @@ func (a *Attempt) run(ctx context.Context, e *engine.Engine, id string, o Verify
 	}
 	a.Got, a.CaughtBy = string(g.Fix.Verdict), strings.Join(caught, ",")
 	if a.Kind == "right" && g.Fix.Verdict == grade.Pass && !g.Passed {
-		return "", fmt.Errorf("the accepted diagnosis was not accepted: %v", g.Diagnosis.Why)
+		a.Got, a.Error = string(grade.Fail), fmt.Sprintf("the accepted diagnosis was not accepted: %v", g.Diagnosis.Why)
 	}
 	return "", nil
 }
@@ -264,26 +258,12 @@ func accepted(l *catalog.Lab) grade.Diagnosis {
 	return grade.Diagnosis{Component: d.Component[:1], Mechanism: d.Mechanism[:1], Trigger: d.Trigger[:1], Scope: d.Scope[:1]}
 }
 
-// judge tells whether an attempt went as wanted.
-func (a *Attempt) judge() {
-	a.OK = a.Got == a.Want
-	if a.OK && a.Kind == "wrong" {
-		caught := strings.Split(a.CaughtBy, ",")
-		a.OK = slices.ContainsFunc(a.fix.Catch, func(c string) bool { return slices.Contains(caught, c) })
+// asWanted tells whether an attempt was graded as it must be: a wrong fix at a check
+// that was named for it.
+func (a *Attempt) asWanted() bool {
+	if a.Got != a.Want || a.Kind != "wrong" {
+		return a.Got == a.Want
 	}
-}
-
-// sum groups attempts by lab and variant.
-func sum(attempts []Attempt) *Verified {
-	v := &Verified{OK: true}
-	for _, a := range attempts {
-		i := slices.IndexFunc(v.Labs, func(l VerifiedLab) bool { return l.ID == a.lab && l.Variant == a.variant })
-		if i < 0 {
-			v.Labs = append(v.Labs, VerifiedLab{ID: a.lab, Variant: a.variant})
-			i = len(v.Labs) - 1
-		}
-		v.Labs[i].Attempts = append(v.Labs[i].Attempts, a)
-		v.OK = v.OK && a.OK
-	}
-	return v
+	caught := strings.Split(a.CaughtBy, ",")
+	return slices.ContainsFunc(a.fix.Catch, func(c string) bool { return slices.Contains(caught, c) })
 }
