@@ -65,13 +65,13 @@ func Doctor(ctx context.Context) Health {
 
 // baseImage tells how the base image comes about.
 func baseImage(ctx context.Context, e *engine.Engine, add func(Finding)) {
-	all, err := e.Images(ctx, "faultlab.image")
+	all, err := e.Images(ctx, images.Label)
 	var bytes int64
 	for _, i := range all {
 		bytes = max(bytes, i.Bytes)
 	}
 	if err == nil && len(all) > 0 {
-		add(Finding{Name: "images", OK: true, Detail: fmt.Sprintf("%d made by faultlab, the largest %d MB; remove them with: docker image prune -a --filter label=faultlab.image", len(all), bytes/1e6)})
+		add(Finding{Name: "images", OK: true, Detail: fmt.Sprintf("%d made by faultlab, the largest %d MB; remove them with: docker image prune -a --filter label=%s", len(all), bytes/1e6, images.Label)})
 	} else {
 		add(Finding{Name: "images", OK: true, Detail: "none yet; the first start makes them, which takes a few minutes"})
 	}

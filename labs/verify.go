@@ -30,19 +30,6 @@ type VerifyOptions struct {
 	Evidence string   // folder for the reports of attempts that went otherwise than wanted; "": none are kept
 }
 
-// Verified is the outcome of a verification.
-type Verified struct {
-	OK   bool          `json:"ok"`
-	Labs []VerifiedLab `json:"labs"`
-}
-
-// VerifiedLab is one lab in one variant.
-type VerifiedLab struct {
-	ID       string    `json:"id"`
-	Variant  string    `json:"variant"`
-	Attempts []Attempt `json:"attempts"`
-}
-
 // Attempt is one fix played in a fresh lab.
 type Attempt struct {
 	Name     string  `json:"name"`
@@ -117,7 +104,7 @@ func (o VerifyOptions) attempts() ([]Attempt, error) {
 		names = catalog.IDs()
 	}
 	var lists [][]Attempt
-	var all []string // names
+	known := []string{"noop"}
 	for _, name := range names {
 		l, err := catalog.Pick(name, 1)
 		if err != nil {
@@ -132,13 +119,16 @@ func (o VerifyOptions) attempts() ([]Attempt, error) {
 			if err != nil {
 				return nil, err
 			}
-			list := attemptsOf(l)
-			for _, a := range list {
-				if !slices.Contains(all, a.Name) {
-					all = append(all, a.Name)
-				}
+			lists = append(lists, o.of(l))
+			for _, f := range l.Fixes {
+				known = append(known, f.Name)
 			}
-			lists = append(lists, slices.DeleteFunc(list, func(a Attempt) bool { return len(o.Only) > 0 && !slices.Contains(o.Only, a.Name) }))
+		}
+	}
+	for _, name := range o.Only {
+		if !slices.Contains(known, name) {
+			slices.Sort(known[1:])
+			return nil, refuse(fmt.Sprintf("no lab chosen has an attempt %q", name), "there are: "+strings.Join(slices.Compact(known), ", "))
 		}
 	}
 	var out []Attempt
@@ -152,15 +142,10 @@ func (o VerifyOptions) attempts() ([]Attempt, error) {
 			}
 		}
 	}
-	for _, name := range o.Only {
-		if !slices.ContainsFunc(out, func(a Attempt) bool { return a.Name == name }) {
-			return nil, refuse(fmt.Sprintf("no lab chosen has a fix named %q", name), "there are: "+strings.Join(all, ", "))
-		}
-	}
 	return out, nil
 }
 
-func attemptsOf(l *catalog.Lab) []Attempt {
+func (o VerifyOptions) of(l *catalog.Lab) []Attempt {
 	out := []Attempt{{Name: "noop", Kind: "noop", Want: "fail", lab: l.ID, variant: l.Variant.ID}}
 	for i, f := range l.Fixes {
 		a := Attempt{Name: f.Name, Kind: "wrong", Want: "fail", lab: l.ID, variant: l.Variant.ID, fix: &l.Fixes[i]}
@@ -169,7 +154,7 @@ func attemptsOf(l *catalog.Lab) []Attempt {
 		}
 		out = append(out, a)
 	}
-	return out
+	return slices.DeleteFunc(out, func(a Attempt) bool { return len(o.Only) > 0 && !slices.Contains(o.Only, a.Name) })
 }
 
 // play runs one attempt in a lab of its own and removes the lab.
@@ -180,7 +165,7 @@ func (a *Attempt) play(ctx context.Context, e *engine.Engine, o VerifyOptions, s
 	if err != nil {
 		a.Got, a.Error = "error", err.Error()
 	}
-	a.judge()
+	a.OK = a.asWanted()
 	if err := Remove(context.WithoutCancel(ctx), e, id, nil); err != nil {
 		// What was graded was graded; but something of the lab is left. A defect of the
 		// engine is told and not held against the lab.
@@ -244,7 +229,7 @@ func (a *Attempt) run(ctx context.Context, e *engine.Engine, id string, o Verify
 	}
 	a.Got, a.CaughtBy = string(g.Fix.Verdict), strings.Join(caught, ",")
 	if a.Kind == "right" && g.Fix.Verdict == grade.Pass && !g.Passed {
-		return "", fmt.Errorf("the accepted diagnosis was not accepted: %v", g.Diagnosis.Why)
+		a.Got, a.Error = string(grade.Fail), fmt.Sprintf("the accepted diagnosis was not accepted: %v", g.Diagnosis.Why)
 	}
 	return "", nil
 }
@@ -273,26 +258,12 @@ func accepted(l *catalog.Lab) grade.Diagnosis {
 	return grade.Diagnosis{Component: d.Component[:1], Mechanism: d.Mechanism[:1], Trigger: d.Trigger[:1], Scope: d.Scope[:1]}
 }
 
-// judge tells whether an attempt went as wanted.
-func (a *Attempt) judge() {
-	a.OK = a.Got == a.Want
-	if a.OK && a.Kind == "wrong" {
-		caught := strings.Split(a.CaughtBy, ",")
-		a.OK = slices.ContainsFunc(a.fix.Catch, func(c string) bool { return slices.Contains(caught, c) })
+// asWanted tells whether an attempt was graded as it must be: a wrong fix at a check
+// that was named for it.
+func (a *Attempt) asWanted() bool {
+	if a.Got != a.Want || a.Kind != "wrong" {
+		return a.Got == a.Want
 	}
-}
-
-// sum groups attempts by lab and variant.
-func sum(attempts []Attempt) *Verified {
-	v := &Verified{OK: true}
-	for _, a := range attempts {
-		i := slices.IndexFunc(v.Labs, func(l VerifiedLab) bool { return l.ID == a.lab && l.Variant == a.variant })
-		if i < 0 {
-			v.Labs = append(v.Labs, VerifiedLab{ID: a.lab, Variant: a.variant})
-			i = len(v.Labs) - 1
-		}
-		v.Labs[i].Attempts = append(v.Labs[i].Attempts, a)
-		v.OK = v.OK && a.OK
-	}
-	return v
+	caught := strings.Split(a.CaughtBy, ",")
+	return slices.ContainsFunc(a.fix.Catch, func(c string) bool { return slices.Contains(caught, c) })
 }

@@ -4,6 +4,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 SECONDS=0
 tmp=$(mktemp -d)
 child=   # the process that run waits for
+pulse=   # what shows that patiently still waits
 labs=()  # labs to remove at the end
 
 say() { printf '\n==> [%d s] %s\n' "$SECONDS" "$*" >&2; }
@@ -26,11 +27,26 @@ run() {
   return "$code"
 }
 
+# patiently COMMAND...: for one that says nothing by itself for a long time. A line
+# every ten seconds shows that it goes on. Nothing but bash runs meanwhile: a sleep
+# would outlive its parent.
+patiently() {
+  local code=0
+  while ! read -rt 10 <> <(:); do echo "    still at it, $SECONDS s since the beginning" >&2; done &
+  pulse=$!
+  "$@" || code=$?
+  kill "$pulse"
+  wait "$pulse" 2> /dev/null || true
+  pulse=
+  return "$code"
+}
+
 # at_end leaves nothing behind, whatever ended the script.
 at_end() {
   local code=$?
   trap '' INT TERM HUP
   trap - EXIT
+  [ -z "$pulse" ] || kill "$pulse" 2> /dev/null || true
   if [ -n "$child" ]; then
     kill -TERM "$child" 2> /dev/null || true
     wait "$child" || true
@@ -58,11 +74,15 @@ install() {
   done
   [ ${#missing[@]} -gt 0 ] || return 0
   say "installing ${missing[*]} (apt-get install)"
-  run apt-get update -q > "$tmp/apt" 2>&1 &&
-    run env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "${missing[@]}" >> "$tmp/apt" 2>&1 || {
+  patiently apt_install "${missing[@]}" || {
     tail -n 15 "$tmp/apt" >&2
     die "${missing[*]} could not be installed" "apt-get install ${missing[*]}"
   }
+}
+
+apt_install() {
+  run apt-get update -q > "$tmp/apt" 2>&1 &&
+    run env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "$@" >> "$tmp/apt" 2>&1
 }
 
 # need_go makes sure of Go and builds the faultlab command. go run would not do:
@@ -72,7 +92,7 @@ need_go() {
   have go || die "Go is not installed" "install Go $(sed -n 's/^go //p' go.mod) or newer, see https://go.dev/doc/install"
   say "building the command: go build ./cmd/faultlab"
   # Built like the images' binaries, so that nothing is compiled twice.
-  run env CGO_ENABLED=0 go build -trimpath -buildvcs=false -o "$tmp/faultlab" ./cmd/faultlab
+  patiently run env CGO_ENABLED=0 go build -trimpath -buildvcs=false -o "$tmp/faultlab" ./cmd/faultlab
 }
 
 # need_engine makes sure that a Docker Engine answers. Where there is none, and
@@ -84,8 +104,11 @@ need_engine() {
     cat "$tmp/engine" >&2
     exit 2
   fi
-  have dockerd || say "no Docker Engine is installed here; it comes from Debian's docker.io"
-  install docker.io ca-certificates
+  # One that is installed and stopped may be docker-ce, which docker.io would replace.
+  if ! have dockerd; then
+    say "no Docker Engine is installed here; it comes from Debian's docker.io"
+    install docker.io ca-certificates
+  fi
   if ! answers && [ -d /run/systemd/system ]; then
     say "starting the Docker Engine (systemctl start docker)"
     systemctl start docker || true
@@ -106,6 +129,8 @@ need_engine() {
 
 answers() { "$tmp/faultlab" ps > /dev/null 2> "$tmp/engine"; }
 
+pull() { run timeout 180 docker pull -q "$1" > /dev/null 2>&1; }
+
 # need_base makes sure of one of the two ways to the base image.
 need_base() {
   [ "${FAULTLAB_BASE:-}" != registry ] || return 0
@@ -113,7 +138,7 @@ need_base() {
   if have docker; then
     docker image inspect debian:trixie-slim > /dev/null 2>&1 && return
     say "asking a registry for debian:trixie-slim (docker pull)"
-    run timeout 180 docker pull -q debian:trixie-slim > /dev/null 2>&1 && return
+    patiently pull debian:trixie-slim && return
   fi
   # Elsewhere faultlab itself says what is missing, if it is.
   debian_root || return 0

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"strings"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
@@ -25,13 +26,29 @@ func newDoctor() *cobra.Command {
 				err = printHealth(cmd, h)
 			}
 			if err == nil && !h.OK {
-				return exitCode(exitError)
+				return lacking(h)
 			}
 			return err
 		},
 	}
 	jsonFlag(cmd, &asJSON)
 	return cmd
+}
+
+// lacking names what is missing, with the remedy for the first of it.
+func lacking(h labs.Health) error {
+	var names []string
+	remedy := "faultlab doctor tells the remedy"
+	for _, c := range h.Checks {
+		if c.OK || c.Optional {
+			continue
+		}
+		if len(names) == 0 && c.Remedy != "" {
+			remedy = c.Remedy
+		}
+		names = append(names, c.Name)
+	}
+	return &labs.Problem{Message: "not everything is there: " + strings.Join(names, ", "), Remedy: remedy}
 }
 
 func printHealth(cmd *cobra.Command, h labs.Health) error {

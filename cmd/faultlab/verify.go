@@ -9,6 +9,7 @@ import (
 
 	"faultlab/faults/engine"
 	"faultlab/labs"
+	"faultlab/labs/grade"
 )
 
 func newVerify() *cobra.Command {
@@ -20,7 +21,7 @@ func newVerify() *cobra.Command {
 		Long: `Play doing nothing, every wrong fix and every right fix of labs, each in a fresh lab,
 and tell whether each was graded as it must be: nothing and wrong fixes fail, the
 latter at a check that was named for them, right fixes pass. Exit code 1 if one
-was not.`,
+was not, 2 if none was but some could not be played or graded.`,
 		Example: `  faultlab verify 3a/catalog-memo --only noop,restart,roll-back
   faultlab verify 3a 2b --pace fast --rounds 2 --json`,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -42,10 +43,13 @@ was not.`,
 				} else {
 					err = printVerified(cmd, v)
 				}
-				if err == nil && !v.OK {
+				switch {
+				case err != nil:
+					return err
+				case v.Verdict == grade.Fail:
 					return failed
 				}
-				return err
+				return v.Unchecked()
 			})
 		},
 	}

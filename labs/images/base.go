@@ -21,28 +21,35 @@ import (
 // default the registry's is taken where it answers.
 const EnvBase = "FAULTLAB_BASE"
 
-// ensureBase makes the Debian that everything stands on.
-func ensureBase(ctx context.Context, e *engine.Engine, say func(string)) (string, error) {
+// baseWay is the way that was chosen: "registry", "mmdebstrap", or "" for whichever
+// there is.
+func baseWay() (string, error) {
+	way := os.Getenv(EnvBase)
+	switch way {
+	case "", "registry", "mmdebstrap":
+		return way, nil
+	}
+	return "", &Problem{Err: fmt.Errorf("%s is %q; want registry or mmdebstrap", EnvBase, way), Remedy: "unset it, and the registry's way is taken where one answers"}
+}
+
+// ensureBase makes the Debian that everything stands on, in the way chosen.
+func ensureBase(ctx context.Context, e *engine.Engine, way string, say func(string)) (string, error) {
 	how := images.Bootstrap{}
 	ref := "faultlab/base:" + digest([]byte(images.Dockerfile()), []byte(strings.Join(how.Args(), "\n")))
 	if have, err := e.HasImage(ctx, ref); err != nil || have {
 		return ref, err
 	}
 	debian := "debian:" + images.Suite + "-slim"
-	way := os.Getenv(EnvBase)
 	if way == "" {
 		way = "mmdebstrap"
 		if haveDebian(ctx, e, debian, say) {
 			way = "registry"
 		}
 	}
-	switch way {
-	case "registry":
+	if way == "registry" {
 		return ref, fromRegistry(ctx, e, ref, say)
-	case "mmdebstrap":
-		return ref, fromPackages(ctx, e, ref, how, say)
 	}
-	return "", fmt.Errorf("%s is %q; want registry or mmdebstrap", EnvBase, way)
+	return ref, fromPackages(ctx, e, ref, how, say)
 }
 
 // haveDebian tells whether the Debian image is there or can be fetched.
@@ -99,7 +106,7 @@ func fromPackages(ctx context.Context, e *engine.Engine, ref string, how images.
 	}
 	imported := make(chan error, 1)
 	go func() {
-		err := e.Import(ctx, pr, ref, []string{"LABEL " + LabelImage + "=base"})
+		err := e.Import(ctx, pr, ref, []string{"LABEL " + images.Label + "=base"})
 		pr.CloseWithError(errors.Join(err, io.ErrClosedPipe))
 		imported <- err
 	}()

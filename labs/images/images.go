@@ -27,9 +27,6 @@ import (
 	"faultlab/targets/images"
 )
 
-// LabelImage marks every image made here with what it is: base, system or shop.
-const LabelImage = "faultlab.image"
-
 // Set names the images of one state of the source.
 type Set struct {
 	Control  string `json:"control"`  // the faultlab binary: control and agent
@@ -45,6 +42,10 @@ const steps = 5
 // Ensure makes what is missing and gives the images' names. Two commands that
 // build at the same time take turns.
 func Ensure(ctx context.Context, e *engine.Engine, say Say) (Set, error) {
+	way, err := baseWay()
+	if err != nil {
+		return Set{}, err
+	}
 	info, err := e.Info(ctx)
 	if err != nil {
 		return Set{}, err
@@ -62,7 +63,7 @@ func Ensure(ctx context.Context, e *engine.Engine, say Say) (Set, error) {
 		return Set{}, fmt.Errorf("lock the builds: %w", err)
 	}
 	defer unlock()
-	set, err := ensure(ctx, e, info.Arch, say)
+	set, err := ensure(ctx, e, info.Arch, way, say)
 	if err != nil && strings.Contains(strings.ToLower(err.Error()), "no space left") {
 		return Set{}, &Problem{Err: err, Remedy: fmt.Sprintf("free about 2 GB on the engine's disk (%s) and in %s; docker system df shows what takes it", info.RootDir, os.TempDir())}
 	}
@@ -81,7 +82,7 @@ func (p *Problem) Unwrap() error { return p.Err }
 // Hint is the remedy.
 func (p *Problem) Hint() string { return p.Remedy }
 
-func ensure(ctx context.Context, e *engine.Engine, arch string, say Say) (Set, error) {
+func ensure(ctx context.Context, e *engine.Engine, arch, way string, say Say) (Set, error) {
 	say(0, steps, "faultlab itself")
 	control, err := agent.BuildImage(ctx, e)
 	if err != nil {
@@ -97,7 +98,7 @@ func ensure(ctx context.Context, e *engine.Engine, arch string, say Say) (Set, e
 		return Set{}, err
 	}
 	say(2, steps, "base system")
-	base, err := ensureBase(ctx, e, func(text string) { say(2, steps, "base system: "+text) })
+	base, err := ensureBase(ctx, e, way, func(text string) { say(2, steps, "base system: "+text) })
 	if err != nil {
 		return Set{}, err
 	}
@@ -258,5 +259,5 @@ func build(ctx context.Context, e *engine.Engine, files map[string][]byte, ref, 
 	if err := w.Close(); err != nil {
 		return err
 	}
-	return e.Build(ctx, &buf, ref, map[string]string{LabelImage: what}, line)
+	return e.Build(ctx, &buf, ref, map[string]string{images.Label: what}, line)
 }

@@ -17,6 +17,10 @@ import (
 // Suite is the Debian release that the base image is made of.
 const Suite = "trixie"
 
+// Label marks every image made for labs with what it is: control, base, system or
+// shop. Who removes what carries it removes all of them.
+const Label = "faultlab.image"
+
 // packages is the one list behind both ways to the base image. Recommended
 // packages are not followed: what is wanted is named.
 var packages = []string{
@@ -156,10 +160,12 @@ func (b Bootstrap) Args() []string {
 
 // Dockerfile returns the text of a Dockerfile that makes the base image where a
 // registry answers. It needs no build context. The last stage is flat, so that
-// what is removed does not stay in a lower layer.
+// what is removed does not stay in a lower layer. The first stage stays on the engine
+// without a name, and so carries the label itself.
 func Dockerfile() string {
 	var b strings.Builder
 	b.WriteString("FROM debian:" + Suite + "-slim AS root\n")
+	b.WriteString("LABEL " + Label + "=base\n")
 	b.WriteString("ENV DEBIAN_FRONTEND=noninteractive\n")
 	b.WriteString("RUN printf '%s\\n' \\\n")
 	for _, line := range append([]string{"force-unsafe-io"}, dpkgFilter()...) {

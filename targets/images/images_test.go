@@ -32,6 +32,9 @@ func TestBothWaysShareTheLists(t *testing.T) {
 			t.Errorf("the Dockerfile does not exclude %s", e)
 		}
 	}
+	if !strings.Contains(file, " AS root\nLABEL "+Label+"=base\n") {
+		t.Error("the first stage, which stays without a name, does not carry the label by which images are removed")
+	}
 	if slices.Contains(Packages(), "nftables") {
 		t.Error("nftables is in the image; want no tool of the injector's there")
 	}
@@ -108,6 +111,9 @@ func TestReleases(t *testing.T) {
 			t.Errorf("%s: entry point %q, stop signal %q; want both", r.Name(), r.Entrypoint, r.StopSignal)
 		}
 		text := r.Dockerfile("system:1")
+		if !strings.Contains(text, `faultlab.image="shop"`) {
+			t.Errorf("%s does not carry the label by which images are removed", r.Name())
+		}
 		for _, line := range strings.Split(strings.TrimSpace(text), "\n") {
 			switch word, _, _ := strings.Cut(line, " "); word {
 			case "FROM", "LABEL", "ENV", "WORKDIR", "USER", "STOPSIGNAL", "ENTRYPOINT", "CMD":
@@ -168,6 +174,9 @@ func TestArchive(t *testing.T) {
 		if m.RepoTags[0] != "registry.example/x/"+r.Name() || len(m.Layers) != 2 ||
 			!slices.Equal(c.RootFS.DiffIDs, base.DiffIDs) || !slices.Equal(c.Config.Entrypoint, r.Entrypoint) {
 			t.Errorf("%s: manifest %+v, configuration %+v", r.Name(), m, c)
+		}
+		if c.Config.Labels[Label] != "shop" {
+			t.Errorf("%s does not carry the label by which images are removed: %q", r.Name(), c.Config.Labels)
 		}
 		if r.Service == "web" && !slices.Contains(c.Config.Env, "SHOP_RELEASE="+r.Tag) {
 			t.Errorf("%s: environment %q", r.Name(), c.Config.Env)

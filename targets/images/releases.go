@@ -152,6 +152,7 @@ func (r Release) labels() map[string]string {
 	return map[string]string{
 		"org.opencontainers.image.title":   r.Service,
 		"org.opencontainers.image.version": r.Tag,
+		Label:                              "shop",
 	}
 }
 
