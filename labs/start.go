@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"net/http"
 	"regexp"
-	"strings"
 	"time"
 
 	"faultlab/faults/engine"
@@ -65,10 +64,17 @@ func Start(ctx context.Context, e *engine.Engine, o StartOptions, say func(contr
 		if set, err = MakeImages(ctx, e, say); err != nil {
 			return nil, err
 		}
+		// That may have taken minutes.
+		if err := free(ctx, e, cfg.ID); err != nil {
+			return nil, err
+		}
 	}
 	cfg.Control, cfg.Registry, cfg.CreatedAt = set.Control, set.Registry, time.Now()
 	ready, err := launch(ctx, e, cfg, lab, say)
 	if err != nil {
+		if anothers(ctx, e, cfg) {
+			return nil, taken(cfg.ID)
+		}
 		err = errors.Join(err, Remove(context.WithoutCancel(ctx), e, cfg.ID, nil))
 		if ctx.Err() != nil {
 			return nil, refuse("interrupted; everything of the lab was removed", "")
@@ -138,10 +144,25 @@ func free(ctx context.Context, e *engine.Engine, id string) error {
 	}
 	for _, r := range all {
 		if r.ID == id {
-			return refuse(fmt.Sprintf("the id %q is taken", id), fmt.Sprintf("choose another, or remove that lab: faultlab stop %s", id))
+			return taken(id)
 		}
 	}
 	return nil
+}
+
+func taken(id string) error {
+	return refuse(fmt.Sprintf("the id %q is taken", id), fmt.Sprintf("choose another, or remove that lab: faultlab stop %s", id))
+}
+
+// anothers tells whether the lab of this id is one that another start has made
+// meanwhile, and must stay: its control has another token.
+func anothers(ctx context.Context, e *engine.Engine, cfg control.Config) bool {
+	c, err := e.Inspect(context.WithoutCancel(ctx), control.Name(cfg.ID, control.RoleControl))
+	if err != nil {
+		return false
+	}
+	has, err := control.FromEnv(c.Env)
+	return err != nil || has.Token != cfg.Token
 }
 
 // launch starts control and has it start the lab.
@@ -168,9 +189,6 @@ func launch(ctx context.Context, e *engine.Engine, cfg control.Config, lab *cata
 		Restart: "on-failure", // killed, it comes back by itself: who else would hold the fault, and end the lab in time?
 	}
 	if _, err := e.Launch(ctx, spec, "/healthz", 20*time.Second); err != nil {
-		if strings.Contains(err.Error(), "is already in use") {
-			return nil, refuse(fmt.Sprintf("the id %q is taken", cfg.ID), "choose another, or let faultlab choose")
-		}
 		return nil, err
 	}
 	l, err := Find(ctx, e, cfg.ID)
