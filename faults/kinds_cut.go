@@ -3,7 +3,7 @@ package faults
 var (
 	bothParam    = Param{"direction", "string", "", "both", "out, in, both", "which way packets go, seen from the target"}
 	namesParam   = Param{"peer.names", "list", "", "none", "host names; with the addresses at most 64", "names of who is at the other end, as the target resolves them; followed when their addresses change"}
-	cutPeers     = []Param{addressesParam, namesParam, portParam, protocolParam}
+	cutPeers     = []Param{addressesParam, namesParam, portParam, localPortParam, protocolParam}
 	cutBackends  = []string{"nft"}
 	holeBackends = []string{"nft", "netem"}
 	resetBackend = []string{"queue"}
@@ -36,7 +36,7 @@ var cutKinds = []KindInfo{
 		Kind: "partition", Family: "network", Does: "the target is cut off from a set of peers, both ways", Backends: cutBackends,
 		Params: []Param{
 			{"peer.addresses", "list", "", "none; names will do", addressesParam.Range, "who is cut off"},
-			namesParam, portParam, protocolParam,
+			namesParam, portParam, localPortParam, protocolParam,
 		},
 		Sees:   "some members do not see others while clients see all: two leaders, replicas behind, health checks that contradict each other",
 		decode: decodeAs[Partition], example: map[string]string{"peer.addresses": "10.0.0.7"},

@@ -25,8 +25,13 @@ func cutting(t *testing.T, f func(t *testing.T, backend string)) {
 // listen serves TCP in the peer: it greets if told to, and answers each read with what it read.
 func (l *testLab) listen(address, greeting string) net.Listener {
 	l.t.Helper()
+	return l.listenIn(l.peer, address, greeting)
+}
+
+func (l *testLab) listenIn(ns netns.NsHandle, address, greeting string) net.Listener {
+	l.t.Helper()
 	var ln net.Listener
-	must(l.t, inNamespace(l.peer, func() (err error) {
+	must(l.t, inNamespace(ns, func() (err error) {
 		ln, err = net.Listen("tcp", address)
 		return err
 	}))
@@ -65,6 +70,10 @@ func (l *testLab) dial(from netns.NsHandle, network, address string, within time
 // hangs reports whether connecting neither succeeds nor fails.
 func (l *testLab) hangs(from netns.NsHandle, address string) bool {
 	_, _, err := l.dial(from, "tcp", address, 300*time.Millisecond)
+	return timedOut(err)
+}
+
+func timedOut(err error) bool {
 	var e net.Error
 	return errors.As(err, &e) && e.Timeout()
 }

@@ -17,7 +17,7 @@ import (
 const guestModules = "ipv6 veth sch_prio sch_netem sch_tbf sch_ingress cls_u32 act_mirred ifb nfnetlink_queue nf_tables nft_compat xt_NFQUEUE nft_queue"
 
 // guestTests are run in the guest; the table of expectations is the host's.
-const guestTests = "^(TestLatencyIsExact|TestLossIsExact|TestDuplicateIsExact|TestCorruptIsExact|TestReorderIsExact|TestRateIsExact|TestDisturbances.*|TestRateThatIsNotFelt|TestRateOfTCP|TestDirections|TestPeers|TestStack|TestRevertKeepsWhatWaits|TestJitter|Test.*OnTheWire|TestBurstsBesideOthers|TestNothingIsDroppedByTheLimit|TestLadder|TestNetem.*|TestEndOfInput.*|TestKilled.*|TestTimeToLive|TestTargetEnds|TestRefusals|TestCancel|TestNames|TestHardLimit|TestNamesRefused)$"
+const guestTests = "^(TestLatencyIsExact|TestLossIsExact|TestDuplicateIsExact|TestCorruptIsExact|TestReorderIsExact|TestRateIsExact|TestDisturbances.*|TestRateThatIsNotFelt|TestRateOfTCP|TestDirections|TestPeers|TestLocalPort|TestStack|TestRevertKeepsWhatWaits|TestJitter|Test.*OnTheWire|TestBurstsBesideOthers|TestNothingIsDroppedByTheLimit|TestLadder|TestNetem.*|TestEndOfInput.*|TestKilled.*|TestTimeToLive|TestTargetEnds|TestRefusals|TestCancel|TestNames|TestHardLimit|TestNamesRefused)$"
 
 const passed = "GUEST-TESTS-PASSED"
 
