@@ -3,6 +3,7 @@ package agent
 import (
 	"errors"
 	"fmt"
+	"net"
 	"syscall"
 	"testing"
 	"time"
@@ -78,6 +79,12 @@ func TestLocalPort(t *testing.T) {
 			}
 		}
 	})
+}
+
+// timedOut tells that a dial hung.
+func timedOut(err error) bool {
+	var e net.Error
+	return errors.As(err, &e) && e.Timeout()
 }
 
 // What ends traffic ends that of the port alone, as its callers see it.
