@@ -2,13 +2,13 @@ package agent
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/vishvananda/netlink"
 	"github.com/vishvananda/netns"
-	"golang.org/x/sys/unix"
 )
 
 const (
@@ -17,8 +17,8 @@ const (
 )
 
 // connect gives the target a second cable to the peer, as connecting a container to a
-// network does.
-func (l *testLab) connect() {
+// network does. The target's end is given to before, if there is one, until it is set up.
+func (l *testLab) connect(before func(netlink.Link) error) {
 	l.t.Helper()
 	must(l.t, inNamespace(l.target, func() error {
 		attrs := netlink.LinkAttrs{Name: "eth1", TxQLen: 0}
@@ -33,6 +33,11 @@ func (l *testLab) connect() {
 			addr, err := netlink.ParseAddr(cidr)
 			if err != nil {
 				return err
+			}
+			if before != nil && ns == l.target {
+				if err := before(link); err != nil {
+					return err
+				}
 			}
 			return errors.Join(netlink.AddrAdd(link, addr), netlink.LinkSetUp(link))
 		}))
@@ -64,11 +69,12 @@ func TestNetemOnLaterInterfaces(t *testing.T) {
 		a := startAgent(t, backend)
 		for _, stays := range []bool{true, false} {
 			e := a.put(t, l, "latency", `{"delay":"30ms","direction":"both"}`)
-			l.connect()
+			l.connect(nil)
 			var rtt time.Duration
 			for end := time.Now().Add(10 * time.Second); time.Now().Before(end) && rtt < 60*time.Millisecond; {
 				rtt = quickest(l.ping(laterPeerAddr, 1, 0, time.Second))
 			}
+			rtt = quickest(l.ping(laterPeerAddr, 15, 5*time.Millisecond, time.Second))
 			if rtt < 60*time.Millisecond || rtt > 60*time.Millisecond+tolerance() {
 				t.Errorf("the round trip by the second interface is %v, want 60 ms", rtt)
 			}
@@ -91,6 +97,13 @@ func TestNetemOnLaterInterfaces(t *testing.T) {
 			if rtt := quickest(l.ping(laterPeerAddr, 5, 0, time.Second)); rtt > 30*time.Millisecond {
 				t.Errorf("the round trip by the second interface is %v after the revert", rtt)
 			}
+			must(t, inNamespace(l.target, func() error {
+				link, err := netlink.LinkByName("eth1")
+				if err == nil && link.Attrs().TxQLen != 0 {
+					t.Errorf("its transmit queue has the length %d, it was 0", link.Attrs().TxQLen)
+				}
+				return err
+			}))
 			l.disconnect()
 		}
 	})
@@ -106,14 +119,10 @@ func TestNetemLeavesLaterQdiscs(t *testing.T) {
 		clean(t, l)
 		a := startAgent(t, backend)
 		e := a.put(t, l, "latency", `{"delay":"30ms"}`)
-		must(t, inNamespace(l.target, func() error {
-			dummy := &netlink.Dummy{LinkAttrs: netlink.LinkAttrs{Name: "eth1"}}
-			if err := netlink.LinkAdd(dummy); err != nil {
-				return err
-			}
-			q := netlink.NewPrio(netlink.QdiscAttrs{LinkIndex: dummy.Index, Parent: netlink.HANDLE_ROOT, Handle: netlink.MakeHandle(1, 0)})
-			return errors.Join(netlink.QdiscAdd(q), netlink.LinkSetUp(dummy))
-		}))
+		foreign := netlink.MakeHandle(1, 0)
+		l.connect(func(link netlink.Link) error {
+			return netlink.QdiscAdd(netlink.NewPrio(netlink.QdiscAttrs{LinkIndex: link.Attrs().Index, Parent: netlink.HANDLE_ROOT, Handle: foreign}))
+		})
 		told := ""
 		for end := time.Now().Add(10 * time.Second); time.Now().Before(end) && told == ""; {
 			list, err := a.Status(t.Context())
@@ -132,11 +141,12 @@ func TestNetemLeavesLaterQdiscs(t *testing.T) {
 				return err
 			}
 			qs, err := netlink.QdiscList(link)
-			if err == nil && (len(qs) == 0 || qs[0].Attrs().Handle != netlink.MakeHandle(1, 0)) {
-				err = unix.ENOENT
+			if err == nil && !slices.ContainsFunc(qs, func(q netlink.Qdisc) bool { return q.Attrs().Handle == foreign }) {
+				err = errors.New("the qdisc of others has gone")
 			}
-			return errors.Join(err, netlink.LinkDel(link))
+			return err
 		}))
+		l.disconnect()
 	})
 }
 
