@@ -5,13 +5,13 @@ import (
 	"testing"
 )
 
-var fullPeer = Peer{[]string{"10.0.0.1"}, 1, "tcp", []string{"db"}}
+var fullPeer = Peer{[]string{"10.0.0.1"}, 1, "tcp", []string{"db"}, 0}
 
 // fullCut is the faults that end traffic with every parameter set.
 var fullCut = []Fault{
 	BlackHole{Out, fullPeer},
 	Reject{AnswerHost, Both, fullPeer},
-	Reset{In, fullPeer},
+	Reset{Out, fullPeer},
 	Partition{fullPeer},
 }
 
@@ -22,6 +22,13 @@ func TestDecodeCuts(t *testing.T) {
 		{"reject", `{"peer":{"names":["db","db.shop.internal.","my_service-1"]}}`, ""},
 		{"reject", `{"answer":"later"}`, "want reset, port-unreachable, host-unreachable or admin-prohibited"},
 		{"reset", `{"peer":{"protocol":"udp"}}`, "want tcp or none"},
+		{"reject", `{"direction":"both","peer":{"local_port":80}}`, ""},
+		{"reject", `{"direction":"in","peer":{"local_port":80}}`, "want out or both"},
+		{"reset", `{"direction":"in","peer":{"local_port":80}}`, "want out or both"},
+		{"latency", `{"delay":"1ms","peer":{"local_port":80,"protocol":"tcp"}}`, ""},
+		{"latency", `{"delay":"1ms","peer":{"local_port":80,"protocol":"udp"}}`, "want tcp or none"},
+		{"latency", `{"delay":"1ms","peer":{"local_port":80,"port":80}}`, "want one of the two"},
+		{"latency", `{"delay":"1ms","peer":{"local_port":65536}}`, "want 1 to 65535"},
 		{"partition", `{}`, "want at least one of whom to cut off"},
 		{"partition", `{"peer":{"port":80}}`, "want at least one of whom to cut off"},
 		{"partition", `{"peer":{"names":["db"]}}`, ""},

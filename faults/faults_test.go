@@ -106,12 +106,21 @@ func TestDirection(t *testing.T) {
 
 // Every key that faults of a kind write must be a documented parameter, and the reverse.
 func TestTableMatchesStructs(t *testing.T) {
-	peer := Peer{[]string{"10.0.0.1"}, 1, "tcp", []string{"db.shop.internal"}}
+	peer := Peer{[]string{"10.0.0.1"}, 1, "tcp", []string{"db.shop.internal"}, 0}
 	full := slices.Concat([]Fault{
 		Latency{Delay: time.Second, Jitter: time.Second, Distribution: Pareto, Direction: Both, RTT: true, Peer: peer},
 		PacketLoss{Percent: 1, Exact: true, Direction: Both, Peer: peer, Seed: 1},
 		PacketLoss{Percent: 1, Burst: 2, Direction: Both, Peer: peer, Seed: 1},
 	}, fullPackets, fullCut, fullDNS, fullProcess, fullDisk, fullDatabase, fullDependency)
+	for _, f := range full { // a local port goes without the peer's
+		v := reflect.New(reflect.TypeOf(f)).Elem()
+		v.Set(reflect.ValueOf(f))
+		if p := v.FieldByName("Peer"); p.IsValid() && p.Type() == reflect.TypeFor[Peer]() {
+			p.FieldByName("Port").SetInt(0)
+			p.FieldByName("LocalPort").SetInt(1)
+			full = append(full, v.Interface().(Fault))
+		}
+	}
 	for _, k := range Kinds() {
 		of := slices.DeleteFunc(slices.Clone(full), func(f Fault) bool { return f.Kind() != k.Kind })
 		if len(of) == 0 {

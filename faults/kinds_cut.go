@@ -4,7 +4,7 @@ var (
 	bothParam    = Param{"direction", "string", "", "both", "out, in, both", "which way packets go, seen from the target"}
 	namesParam   = Param{"peer.names", "list", "", "none", "host names; with the addresses at most 64", "names of who is at the other end, as the target resolves them; followed when their addresses change"}
 	tcpParam     = Param{"peer.protocol", "string", "", "tcp", "tcp", "the protocol concerned; only tcp has connections"}
-	cutPeers     = []Param{addressesParam, namesParam, portParam, protocolParam}
+	cutPeers     = []Param{addressesParam, namesParam, portParam, localPortParam, protocolParam}
 	cutBackends  = []string{"nft"}
 	holeBackends = []string{"nft", "netem"}
 	resetBackend = []string{"queue"}
@@ -30,7 +30,7 @@ var cutKinds = []KindInfo{
 	{
 		Kind: "reset", Family: "network", Does: "connections are reset at their next data, at both ends", Backends: resetBackend,
 		Params: append([]Param{{"direction", "string", "", "both", "out, in, both", "whose data brings the reset, seen from the target"}},
-			addressesParam, namesParam, portParam, tcpParam),
+			addressesParam, namesParam, portParam, localPortParam, tcpParam),
 		Sees:   "connection reset by peer in the middle of requests, at both ends; connecting works",
 		decode: decodeAs[Reset],
 	},
@@ -38,7 +38,7 @@ var cutKinds = []KindInfo{
 		Kind: "partition", Family: "network", Does: "the target is cut off from a set of peers, both ways", Backends: cutBackends,
 		Params: []Param{
 			{"peer.addresses", "list", "", "none; names will do", addressesParam.Range, "who is cut off"},
-			namesParam, portParam, protocolParam,
+			namesParam, portParam, localPortParam, protocolParam,
 		},
 		Sees:   "some members do not see others while clients see all: two leaders, replicas behind, health checks that contradict each other",
 		decode: decodeAs[Partition], example: map[string]string{"peer.addresses": "10.0.0.7"},

@@ -2,7 +2,7 @@ package faults
 
 // ofPackets are the parameters that the faults on a share of the packets end with.
 var ofPackets = []Param{
-	directionParam, addressesParam, namesParam, portParam, protocolParam,
+	directionParam, addressesParam, namesParam, portParam, localPortParam, protocolParam,
 	{"seed", "integer", "", "0 (chosen and recorded)", "0 to 18446744073709551615", "fixes which packets are concerned; a seed needs the queue"},
 }
 
@@ -18,7 +18,7 @@ var packetKinds = []KindInfo{
 			{"bits_per_second", "integer", "bits per second", "", "8000 to 10000000000", "what the link carries, headers of IP included"},
 			{"queue", "duration", "time", "100ms", "1ms to 10s", "the longest a packet waits for its turn; one that would wait longer is dropped"},
 			{"direction", "string", "", "out", "out, in, both", "which way packets go, seen from the target; with both each way has the rate to itself"},
-			addressesParam, namesParam, portParam, protocolParam,
+			addressesParam, namesParam, portParam, localPortParam, protocolParam,
 		},
 		Sees:   "small requests are quick, large ones take time in proportion to their size; when the link is full, all over it waits as long as its queue, and packets are lost",
 		decode: decodeAs[Rate], example: map[string]string{"bits_per_second": "1000000"},

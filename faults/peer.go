@@ -17,17 +17,21 @@ type Peer struct {
 	// Port is the peer's port, 1 to 65535; 0 means any.
 	Port int `json:"port,omitempty"`
 	// Protocol is tcp, udp or icmp (both versions); empty means any. With a
-	// Port it means tcp and udp.
+	// Port it means tcp and udp. What is on udp alone can be proved only where
+	// somebody concerned answers DNS queries at port 53.
 	Protocol string `json:"protocol,omitempty"`
 	// Names are host names as the target resolves them, such as db or db.shop.internal:
 	// all their addresses, IPv4 and IPv6, followed when they change. With Addresses at
 	// most 64.
 	Names []string `json:"names,omitempty"`
+	// LocalPort is the target's own port, 1 to 65535, such as the one it serves on; 0
+	// means any. With a LocalPort the traffic is TCP, and the peer's port is any.
+	LocalPort int `json:"local_port,omitempty"`
 }
 
 // IsZero reports whether the peer is everything.
 func (p Peer) IsZero() bool {
-	return len(p.Addresses) == 0 && len(p.Names) == 0 && p.Port == 0 && p.Protocol == ""
+	return len(p.Addresses) == 0 && len(p.Names) == 0 && p.Port == 0 && p.LocalPort == 0 && p.Protocol == ""
 }
 
 // Prefixes gives the addresses in masked form; a single address is a prefix
@@ -84,6 +88,16 @@ func (p Peer) validate() error {
 	if p.Port < 0 || p.Port > 65535 {
 		return fmt.Errorf("peer port is %d; want 1 to 65535, or 0 for any", p.Port)
 	}
+	if p.LocalPort < 0 || p.LocalPort > 65535 {
+		return fmt.Errorf("peer local_port is %d; want 1 to 65535, or 0 for any", p.LocalPort)
+	}
+	switch {
+	case p.LocalPort == 0:
+	case p.Port != 0:
+		return fmt.Errorf("peer local_port is %d with port %d; want one of the two", p.LocalPort, p.Port)
+	case p.Protocol != "" && p.Protocol != "tcp":
+		return fmt.Errorf("peer local_port is %d with protocol %.20q; want tcp or none: only TCP can be proved there", p.LocalPort, p.Protocol)
+	}
 	switch p.Protocol {
 	case "", "tcp", "udp":
 	case "icmp":
@@ -94,4 +108,10 @@ func (p Peer) validate() error {
 		return fmt.Errorf("peer protocol is %q; want tcp, udp, icmp or none", p.Protocol)
 	}
 	return nil
+}
+
+// errUnseen refuses what could not be proved: nobody sends data to a port of the
+// target's, or connects to it, because a prober asks.
+func errUnseen(p Peer) error {
+	return fmt.Errorf("peer local_port is %d with direction in; want out or both: what only arrives cannot be proved", p.LocalPort)
 }

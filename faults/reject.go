@@ -43,5 +43,8 @@ func (r Reject) Validate() error {
 	if err := r.Direction.validate(); err != nil {
 		return err
 	}
+	if r.Direction == In && r.Peer.LocalPort != 0 {
+		return errUnseen(r.Peer)
+	}
 	return r.Peer.validate()
 }

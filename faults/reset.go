@@ -28,5 +28,8 @@ func (r Reset) Validate() error {
 	if p := r.Peer.Protocol; p != "" && p != "tcp" {
 		return fmt.Errorf("peer protocol is %q; want tcp or none, only tcp has connections to reset", p)
 	}
+	if r.Direction == In && r.Peer.LocalPort != 0 {
+		return errUnseen(r.Peer)
+	}
 	return r.Peer.validate()
 }

@@ -111,7 +111,7 @@ func (b *book) place(ctx context.Context, inj *injection, f faults.Fault, req In
 	}
 	defer leave()
 	inj.sp = sp
-	inj.carrier, err = b.kernel.carrier(sp, carrier.Order{ID: req.ID, Fault: f, Seed: req.Seed, Probes: req.Probes,
+	inj.carrier, err = b.kernel.carrier(sp, carrier.Order{ID: req.ID, Fault: f, Seed: req.Seed, SeedOptional: req.SeedOptional, Probes: req.Probes,
 		Target: carrier.Target{Name: req.targetName(), PID: req.PID, InNetwork: sp.do}, Keeper: b.keeper})
 	if err != nil {
 		return err

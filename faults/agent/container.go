@@ -34,6 +34,11 @@ type InjectOptions struct {
 	Seed      uint64        // 0: chosen and recorded
 	Probes    []string      // addresses, or address:port, to measure against; default: the peer, gateways and neighbours
 	AnyTarget bool          // the user named the container on purpose: do without the label
+
+	// SeedOptional does without the Seed, and notes so, where the kernel can carry the
+	// fault and cannot repeat its choices. Otherwise that is an error, as it always is
+	// for a seed of the fault's own.
+	SeedOptional bool
 }
 
 // Agent is a privileged container that carries faults into others. It ends,

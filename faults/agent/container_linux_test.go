@@ -115,7 +115,7 @@ func (b *bench) roundTrip() time.Duration {
 	defer ns.close()
 	to, err := parseProbe(b.probes[0])
 	must(b.t, err)
-	res, err := ns.probe(context.WithoutCancel(b.t.Context()), probeRun{method: methodSYN, to: endpoint{to.addr, 9}, count: 9, interval: 5 * time.Millisecond, wait: time.Second})
+	res, err := ns.probe(context.WithoutCancel(b.t.Context()), probeRun{method: methodSYN, to: endpoint{addr: to.addr, port: 9}, count: 9, interval: 5 * time.Millisecond, wait: time.Second})
 	must(b.t, err)
 	if len(res.rtts) == 0 {
 		return time.Hour

@@ -41,11 +41,10 @@ func cutOf(id string, f faults.Fault) (e effect, isCut bool, err error) {
 	if e.answer == "" {
 		e.answer = faults.AnswerReset
 	}
-	pre, err := peer.Prefixes()
-	if err != nil {
+	e.id = id
+	if e.match, err = matchOf(peer); err != nil {
 		return effect{}, true, err
 	}
-	e.id, e.match = id, match{pre, uint16(peer.Port), peer.Protocol}
 	if dir.Sends() {
 		e.out = &action{}
 	}
@@ -93,6 +92,9 @@ func (f *cutFault) Drop() error { return f.space.uninstall(f.effect.id) }
 
 func (f *cutFault) Packets() carrier.Packets { return f.space.packets(f.effect.id) }
 
+// Notes implements [carrier.Noter].
+func (f *cutFault) Notes() []string { return f.space.notes(f.effect.id) }
+
 // inside are the addresses to probe that the effect concerns, or those it does not.
 func (f *cutFault) addresses(inside bool) ([]endpoint, error) {
 	var list []endpoint
@@ -113,7 +115,7 @@ func (f *cutFault) addresses(inside bool) ([]endpoint, error) {
 	seen := map[netip.Addr]bool{}
 	who := match{prefixes: f.effect.match.prefixes}
 	for _, p := range list {
-		if !seen[p.addr] && who.matches(p.addr, 0, "") == inside && !f.space.local(p.addr) {
+		if !seen[p.addr] && who.matches(endpoint{addr: p.addr}, "") == inside && !f.space.local(p.addr) {
 			seen[p.addr] = true
 			out = append(out, p)
 		}

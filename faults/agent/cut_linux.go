@@ -39,7 +39,7 @@ func (s *linuxSpace) installCut(e effect) (string, error) {
 	switch {
 	case s.queue == nil && e.cut == cutDrop && e.in == nil && c.Netem.OK:
 		s.order = append(s.order, e)
-		return "netem", s.emulator().install(effect{id: e.id, match: e.match, out: &action{loss: 1}})
+		return "netem", s.emulate(effect{id: e.id, match: e.match, out: &action{loss: 1}})
 	case s.queue == nil:
 		return "", &Error{Code: NotSupported, Message: "not supported: traffic is ended by nf_tables, and " + c.NFQueue.Detail,
 			Remedy: "load the kernel module nf_tables; or use a black-hole with direction out, which netem carries"}

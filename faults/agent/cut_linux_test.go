@@ -22,31 +22,6 @@ func cutting(t *testing.T, f func(t *testing.T, backend string)) {
 	t.Run("kernel alone", func(t *testing.T) { f(t, "netem") })
 }
 
-// listen serves TCP in the peer: it greets if told to, and answers each read with what it read.
-func (l *testLab) listen(address, greeting string) net.Listener {
-	l.t.Helper()
-	var ln net.Listener
-	must(l.t, inNamespace(l.peer, func() (err error) {
-		ln, err = net.Listen("tcp", address)
-		return err
-	}))
-	l.t.Cleanup(func() { ln.Close() })
-	go func() {
-		for {
-			c, err := ln.Accept()
-			if err != nil {
-				return
-			}
-			go func() {
-				defer c.Close()
-				io.WriteString(c, greeting)
-				io.Copy(c, c)
-			}()
-		}
-	}()
-	return ln
-}
-
 // dial is a user's: from a namespace, within half a second unless told otherwise.
 func (l *testLab) dial(from netns.NsHandle, network, address string, within time.Duration) (net.Conn, time.Duration, error) {
 	l.t.Helper()
@@ -65,8 +40,7 @@ func (l *testLab) dial(from netns.NsHandle, network, address string, within time
 // hangs reports whether connecting neither succeeds nor fails.
 func (l *testLab) hangs(from netns.NsHandle, address string) bool {
 	_, _, err := l.dial(from, "tcp", address, 300*time.Millisecond)
-	var e net.Error
-	return errors.As(err, &e) && e.Timeout()
+	return timedOut(err)
 }
 
 // echoes reports whether a connection carries data there and back.

@@ -65,7 +65,7 @@ func cutExprs(e effect, dir int) [][]expr.Any {
 				exprs = append(exprs, address(pre, dir)...)
 			}
 			if proto != "" {
-				exprs = append(exprs, transport(proto, e.match.port, dir)...)
+				exprs = append(exprs, transport(proto, e.match, dir)...)
 			}
 			out = append(out, append(exprs, &expr.Counter{}, e.end(proto)))
 		}

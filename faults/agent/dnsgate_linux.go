@@ -111,7 +111,7 @@ func (g *dnsGate) open() error {
 		&expr.Notrack{}, &expr.Verdict{Kind: expr.VerdictAccept},
 	}})
 	for _, proto := range []string{"udp", "tcp"} {
-		conn.AddRule(&nftables.Rule{Table: table, Chain: g.chain, Exprs: append(transport(proto, 53, dirOut), g.rules.queue(g.num))})
+		conn.AddRule(&nftables.Rule{Table: table, Chain: g.chain, Exprs: append(transport(proto, match{port: 53}, dirOut), g.rules.queue(g.num))})
 	}
 	if err := conn.Flush(); err != nil {
 		g.chain = nil

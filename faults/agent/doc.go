@@ -22,7 +22,8 @@
 //     their module is not loaded: loading it makes devices in the host's network.
 //     Rates are limited by sch_tbf behind it, which counts the headers of Ethernet as well;
 //     what its bands cannot do together (one rate for several, copies beside other bands,
-//     an order beside a delay) goes to the queue too.
+//     an order beside a delay) goes to the queue too. It looks for interfaces every
+//     second, and those that came later get its effects as well.
 //   - queue: an nftables rule hands matching packets to the agent (NFQUEUE with
 //     the bypass flag), which delays, drops, damages and doubles them. A packet is
 //     damaged behind its IP header, by a verdict with other bytes; a copy is sent by a
@@ -43,6 +44,9 @@
 //
 // Peers by name are looked up in the target's network with its own resolv.conf and hosts
 // file, and followed while the fault is active; the entry's notes tell of changes.
+//
+// A port of the target's own is proved by SYNs from that port, each to a port of the
+// peer's above those that the kernel gives out; what refuses them there answers.
 //
 // A back-end that is missing is a typed error that says what to do about it.
 //

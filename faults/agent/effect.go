@@ -16,6 +16,7 @@ type effect struct {
 	out   *action // nil: this direction is left alone
 	in    *action
 	seed  uint64 // 0: none asked for
+	spare bool   // the seed may be done without
 
 	tag    byte // of the trains that prove an order or a link; see [header]
 	kernel bool // netem carries it
@@ -46,8 +47,19 @@ type action struct {
 // match is a peer in compiled form; empty fields match all.
 type match struct {
 	prefixes []netip.Prefix
-	port     uint16
-	proto    string // tcp, udp, icmp or ""
+	port     uint16 // the peer's
+	local    uint16 // the target's own
+	proto    string // tcp, udp, icmp or ""; tcp with a local port
+}
+
+// matchOf compiles a peer.
+func matchOf(p faults.Peer) (match, error) {
+	pre, err := p.Prefixes()
+	m := match{prefixes: pre, port: uint16(p.Port), local: uint16(p.LocalPort), proto: p.Protocol}
+	if m.local != 0 {
+		m.proto = "tcp"
+	}
+	return m, err
 }
 
 // errNotPackets says that a fault is of another family.
@@ -77,11 +89,10 @@ func effectOf(id string, f faults.Fault, seed uint64) (effect, error) {
 			return effect{}, err
 		}
 	}
-	pre, err := peer.Prefixes()
-	if err != nil {
+	e := effect{id: id, seed: seed}
+	if e.match, err = matchOf(peer); err != nil {
 		return effect{}, err
 	}
-	e := effect{id: id, seed: seed, match: match{pre, uint16(peer.Port), peer.Protocol}}
 	if dir.Sends() {
 		e.out = &a
 	}
@@ -106,12 +117,12 @@ func (e effect) exact() bool {
 	return e.out != nil && e.out.exact || e.in != nil && e.in.exact
 }
 
-// matches reports whether a packet with this other end is concerned.
-func (m match) matches(addr netip.Addr, port uint16, proto string) bool {
-	if len(m.prefixes) > 0 && !slices.ContainsFunc(m.prefixes, func(p netip.Prefix) bool { return p.Contains(addr) }) {
+// matches reports whether a packet between these ends is concerned.
+func (m match) matches(to endpoint, proto string) bool {
+	if len(m.prefixes) > 0 && !slices.ContainsFunc(m.prefixes, func(p netip.Prefix) bool { return p.Contains(to.addr) }) {
 		return false
 	}
-	if m.port != 0 && (m.port != port || proto != "tcp" && proto != "udp") {
+	if m.port != 0 && (m.port != to.port || proto != "tcp" && proto != "udp") || m.local != 0 && m.local != to.local {
 		return false
 	}
 	return m.proto == "" || m.proto == proto

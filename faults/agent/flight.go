@@ -28,11 +28,11 @@ func (p *pipeline) judge(b []byte, dir int, now time.Time) (v verdict) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, s := range p.stages {
-		a, addr, port := s.out, h.dst, h.dstPort
+		a, to := s.out, endpoint{h.dst.Unmap(), h.dstPort, h.srcPort}
 		if dir == dirIn {
-			a, addr, port = s.in, h.src, h.srcPort
+			a, to = s.in, endpoint{h.src.Unmap(), h.srcPort, h.dstPort}
 		}
-		if a == nil || !s.match.matches(addr.Unmap(), port, h.proto) || h.train != 0 && h.train != s.tag {
+		if a == nil || !s.match.matches(to, h.proto) || h.train != 0 && h.train != s.tag {
 			continue
 		}
 		for i := range v.copies {

@@ -176,7 +176,7 @@ func TestProbesAndTrains(t *testing.T) {
 	if v := p.judge(echoPacket("10.0.0.1", "10.0.0.2"), dirOut, time.Time{}); v.delay != time.Minute {
 		t.Errorf("a probe waits %v", v.delay)
 	}
-	from, to := netip.MustParseAddr("10.0.0.1"), endpoint{netip.MustParseAddr("10.0.0.2"), 80}
+	from, to := netip.MustParseAddr("10.0.0.1"), endpoint{addr: netip.MustParseAddr("10.0.0.2"), port: 80}
 	for tag, want := range map[byte]time.Duration{2: 100 * time.Millisecond, 3: time.Hour, 4: 0} {
 		for _, method := range []string{methodICMP, methodSYN} {
 			question, _ := train(probeRun{method: method, to: to, train: tag, bytes: 72}, 1, from)

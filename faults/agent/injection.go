@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -71,7 +72,7 @@ func (in *Injection) placeLocked(ctx context.Context, c engine.Container, ttl ti
 	in.lives++
 	inside := fmt.Sprintf("%s.%d", in.id, in.lives)
 	req := InjectRequest{ID: inside, Kind: in.entry.Kind, Params: in.params, Target: c.ID, PID: c.Pid,
-		TTL: ttl.String(), Seed: in.entry.Seed, Probes: in.opts.Probes}
+		TTL: ttl.String(), Seed: cmp.Or(in.entry.Seed, in.opts.Seed), SeedOptional: in.opts.SeedOptional, Probes: in.opts.Probes}
 	in.mu.Unlock()
 	e, err := in.agent.client.Inject(ctx, req)
 	if err != nil {

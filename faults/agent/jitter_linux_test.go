@@ -46,7 +46,7 @@ func TestJitter(t *testing.T) {
 					must(t, err)
 					in = append(in, x)
 				}
-				want := expect(in, netip.MustParseAddr(peerAddr), 0, "icmp")
+				want := expect(in, endpoint{addr: netip.MustParseAddr(peerAddr)}, "icmp")
 				// A busy machine is late now and then; of five series one must fit.
 				for try := range 5 {
 					err := fitsSpread(l.ping(peerAddr, 600, time.Millisecond, 3*time.Second), want)

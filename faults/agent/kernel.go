@@ -22,7 +22,7 @@ type kernel interface {
 }
 
 // space is one target's network namespace. Calls are made one at a time,
-// except gone, effects and packets.
+// except gone, effects, packets and notes.
 type space interface {
 	// do runs f on a thread that is in the namespace. Sockets f opens stay in it.
 	do(f func() error) error
@@ -34,6 +34,8 @@ type space interface {
 	retarget(id string, prefixes []netip.Prefix) error
 	effects() []effect
 	packets(id string) Packets
+	// notes tell what became of an effect, also one that was taken away.
+	notes(id string) []string
 	// candidates are addresses that might answer a probe that m concerns.
 	candidates(m match) []endpoint
 	// local tells the target's own addresses: what it sends there goes over loopback.
@@ -104,10 +106,14 @@ func methodFor(m match, to endpoint) (string, endpoint, error) {
 		if to.port != 53 {
 			return "", to, &Error{Code: NoProbe,
 				Message: "udp port " + to.String() + " cannot be probed: only DNS (port 53) is known to answer",
-				Remedy:  "leave the port out of the peer"}
+				Remedy:  "leave the protocol out of the peer: its tcp and udp are concerned then, and tcp is probed; or leave the port out, where a peer answers DNS"}
 		}
 		return methodDNS, to, nil
 	case m.proto == "tcp" || m.port != 0:
+		if m.local != 0 {
+			to.local, to.port = m.local, 0 // each probe has a port of the peer's to itself
+			return methodSYN, to, nil
+		}
 		if m.port != 0 {
 			to.port = m.port
 		}

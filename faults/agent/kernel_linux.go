@@ -48,13 +48,14 @@ type linuxSpace struct {
 	*namespace
 	links *netlink.Handle
 
-	mu     sync.Mutex
-	order  []effect // of both back-ends
-	queue  *queue   // nil where the kernel has no nftables
-	netem  *netem   // nil until used
-	keeper carrier.Keeper
-	cuts   cuts
-	dns    *dnsGate // nil until used
+	mu      sync.Mutex
+	order   []effect // of both back-ends
+	queue   *queue   // nil where the kernel has no nftables
+	netem   *netem   // nil until used
+	looking bool     // for interfaces that come later
+	keeper  carrier.Keeper
+	cuts    cuts
+	dns     *dnsGate // nil until used
 }
 
 func (k *linux) open(pid int) (space, error) {
@@ -116,7 +117,7 @@ func (s *linuxSpace) install(e effect) (string, error) {
 		if k := e.link(); k.rate > 0 {
 			e.bucket = bucketBytes(k, usualMTU)
 		}
-		err = n.install(e)
+		err = s.emulate(e)
 	} else {
 		if e.seed == 0 && e.random() {
 			e.seed = newSeed()
@@ -134,6 +135,15 @@ func (s *linuxSpace) emulator() *netem {
 		s.netem = &netem{links: s.links, do: s.do, keep: s.keepTrees(s.keeper)}
 	}
 	return s.netem
+}
+
+// emulate has netem carry an effect, also on interfaces that come later. s is locked.
+func (s *linuxSpace) emulate(e effect) error {
+	if !s.looking {
+		s.looking = true
+		go s.lookForLinks()
+	}
+	return s.emulator().install(e)
 }
 
 func (s *linuxSpace) uninstall(id string) error {

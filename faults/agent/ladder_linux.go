@@ -8,11 +8,14 @@ func (k *linux) ladder(e effect, beside []effect) (string, error) {
 	if k.backend == "queue" && why == nil {
 		why = errorf(NotSupported, "not supported: netem is not to be used")
 	}
+	repeat := e.seed != 0 && e.random() // netem cannot
 	switch {
-	case why == nil && (e.seed == 0 || !e.random() || !queueOK): // netem cannot repeat a sequence
+	case why == nil && (!repeat || e.spare && !queueOK):
 		return "netem", nil
 	case queueOK:
 		return "queue", nil
+	case why == nil:
+		why = &Error{Code: NotSupported, Message: "not supported: netem cannot repeat the choices of a seed", Remedy: "leave the seed out"}
 	}
 	why.Message += "; " + c.NFQueue.Detail
 	why.Remedy = joinReason(why.Remedy, c.NFQueue.Remedy)

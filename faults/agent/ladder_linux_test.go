@@ -20,6 +20,10 @@ func TestLadderByKernel(t *testing.T) {
 	both := effect{id: "x", out: &action{loss: .5}, in: &action{loss: .5}}
 	seeded := out(action{loss: .5})
 	seeded.seed = 7
+	spare := seeded
+	spare.spare = true
+	still := out(action{delay: 1})
+	still.seed = 7
 	wide := out(action{delay: 10 * time.Second, jitter: 10 * time.Second})
 	burst := out(action{loss: .1, burst: 5})
 	for _, tt := range []struct {
@@ -44,7 +48,11 @@ func TestLadderByKernel(t *testing.T) {
 		{"netem", in, nil, "not supported: ifb missing; nfqueue missing"},
 		{"netem", both, nil, "ifb missing"},
 		{"netem", out(action{loss: .1, exact: true}), nil, "an exact count"},
-		{"netem ifb", seeded, nil, "netem"},
+		{"netem ifb", seeded, nil, "cannot repeat the choices of a seed; nfqueue missing"},
+		{"netem ifb", spare, nil, "netem"},
+		{"netem ifb", still, nil, "netem"},
+		{"netem ifb nfqueue", spare, nil, "queue"},
+		{"", spare, nil, "nfqueue missing"},
 		{"netem ifb", both, nil, "netem"},
 		{"netem ifb", burst, []effect{burst}, "two faults lose packets of the same peer in bursts"},
 		{"netem ifb", wide, nil, "more than 8.6s"},

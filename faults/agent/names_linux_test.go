@@ -93,12 +93,11 @@ func (z *zone) answer(q []byte) []byte {
 	return out
 }
 
-// nameServer serves a zone at the peer's far address, and makes the target ask it.
-func (l *testLab) nameServer() *zone {
+// serveZone answers for a zone at an address of the peer's.
+func (l *testLab) serveZone(z *zone, addr string) {
 	l.t.Helper()
-	z := &zone{names: map[string][]netip.Addr{}}
 	var c net.PacketConn
-	must(l.t, inNamespace(l.peer, func() (err error) { c, err = net.ListenPacket("udp", farAddr+":53"); return err }))
+	must(l.t, inNamespace(l.peer, func() (err error) { c, err = net.ListenPacket("udp", addr+":53"); return err }))
 	l.t.Cleanup(func() { c.Close() })
 	go func() {
 		buf := make([]byte, 1500)
@@ -112,6 +111,13 @@ func (l *testLab) nameServer() *zone {
 			}
 		}
 	}()
+}
+
+// nameServer serves a zone at the peer's far address, and makes the target ask it.
+func (l *testLab) nameServer() *zone {
+	l.t.Helper()
+	z := &zone{names: map[string][]netip.Addr{}}
+	l.serveZone(z, farAddr)
 	dir := l.t.TempDir()
 	must(l.t, os.WriteFile(filepath.Join(dir, "resolv.conf"), []byte("search shop.internal\nnameserver "+farAddr+"\noptions ndots:1\n"), 0o644))
 	must(l.t, os.WriteFile(filepath.Join(dir, "hosts"), []byte("127.0.0.1 localhost\n"+bystanderAddr+" cache # the other\n"), 0o644))

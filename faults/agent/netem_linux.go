@@ -29,6 +29,8 @@ type netem struct {
 	list  []effect
 	trees []*tree
 	total map[string]Packets
+	notes map[string][]string // by effect, also of those taken away
+	avoid []int               // interfaces that came later and would not have a tree
 
 	// bare are interfaces whose transmit queue has the length 0; see [bareLinks].
 	bare    []int
@@ -70,6 +72,7 @@ func (n *netem) uninstall(id string) error {
 		return nil
 	}
 	n.settle()
+	n.prune()
 	left := slices.DeleteFunc(slices.Clone(n.list), func(e effect) bool { return e.id == id })
 	for dir := range 2 {
 		if len(facing(left, dir)) == 0 {
@@ -89,23 +92,49 @@ func (n *netem) grow(dir int) error {
 	if err != nil {
 		return fmt.Errorf("list interfaces: %w", err)
 	}
-	if n.release == nil {
-		n.bare = bareLinks(list)
-		if n.release, err = n.keep(n.bare); err != nil {
-			return err
-		}
+	if err := n.promise(list); err != nil {
+		return err
 	}
-	for _, l := range list {
-		index := l.Attrs().Index
-		if l.Attrs().Name == "lo" || l.Attrs().Flags&unix.IFF_UP == 0 || isArrivals(l) ||
-			slices.ContainsFunc(n.trees, func(t *tree) bool { return t.link == index && t.dir == dir }) {
-			continue
-		}
-		if err := n.plant(&tree{dir: dir, link: index, index: index, seen: map[int]packetSums{}}, l); err != nil {
+	for _, l := range n.treeless(list, dir) {
+		if err := n.plant(newTree(l, dir), l); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// promise has the keeper know of every interface whose queue a tree lengthens.
+func (n *netem) promise(list []netlink.Link) error {
+	more := slices.DeleteFunc(bareLinks(list), func(index int) bool { return slices.Contains(n.bare, index) })
+	if n.release != nil && len(more) == 0 {
+		return nil
+	}
+	bare := slices.Concat(n.bare, more)
+	release, err := n.keep(bare)
+	if err != nil {
+		return err
+	}
+	if n.release != nil {
+		n.release() // the new promise holds all of it
+	}
+	n.bare, n.release = bare, release
+	return nil
+}
+
+// treeless gives the interfaces that should have a tree for a direction and have none.
+func (n *netem) treeless(list []netlink.Link, dir int) (out []netlink.Link) {
+	for _, l := range list {
+		index := l.Attrs().Index
+		if l.Attrs().Name != "lo" && l.Attrs().Flags&unix.IFF_UP != 0 && !isArrivals(l) &&
+			!slices.ContainsFunc(n.trees, func(t *tree) bool { return t.link == index && t.dir == dir }) {
+			out = append(out, l)
+		}
+	}
+	return out
+}
+
+func newTree(l netlink.Link, dir int) *tree {
+	return &tree{dir: dir, link: l.Attrs().Index, index: l.Attrs().Index, seen: map[int]packetSums{}}
 }
 
 // plant puts a tree with a plain band 0 on an interface, or behind it.
@@ -140,6 +169,7 @@ func (n *netem) plant(t *tree, l netlink.Link) (err error) {
 // update brings every tree to what the effects ask for.
 func (n *netem) update() error {
 	n.settle()
+	n.prune()
 	for _, t := range n.trees {
 		plan, err := planTree(facing(n.list, t.dir), t.plan)
 		if err != nil {

@@ -99,7 +99,8 @@ func emptyFilter(index int, priority uint16) *netlink.U32 {
 }
 
 // keys are the 32-bit words of the packet that must match: of what goes out the
-// destination and its port, of what comes in the source and its. Ports are looked
+// destination and its port, of what comes in the source and its; the target's own port
+// is the other one. Ports are looked
 // for behind a header of the shortest length; IP options and IPv6 extension
 // headers are not followed.
 func (s selector) keys(family uint16, dir int) []netlink.TcU32Key {
@@ -111,10 +112,10 @@ func (s selector) keys(family uint16, dir int) []netlink.TcU32Key {
 	if family == unix.ETH_P_IPV6 {
 		protoOff, addrOff, addrLen, portOff, shift = 4, 24, 16, 40, 8
 	}
-	portShift := 0
+	source, destination := s.local, s.port
 	if dir == dirIn {
 		addrOff -= addrLen // the source is right before the destination
-		portShift = 16
+		source, destination = s.port, s.local
 	}
 	if s.prefix.IsValid() {
 		addr := s.prefix.Addr().AsSlice()
@@ -132,8 +133,15 @@ func (s selector) keys(family uint16, dir int) []netlink.TcU32Key {
 		}
 		key(protoOff, uint32(transportNumber[name])<<shift, 0xff<<shift)
 	}
-	if s.port != 0 {
-		key(portOff, uint32(s.port)<<portShift, 0xffff<<portShift)
+	if source != 0 || destination != 0 {
+		mask := uint32(0)
+		if source != 0 {
+			mask |= 0xffff << 16
+		}
+		if destination != 0 {
+			mask |= 0xffff
+		}
+		key(portOff, uint32(source)<<16|uint32(destination), mask)
 		if family == unix.ETH_P_IP {
 			key(4, 0, 0x1fff) // a later fragment has no ports
 		}

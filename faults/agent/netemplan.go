@@ -14,11 +14,12 @@ import (
 // Band 0 takes what no filter catches and does nothing to it.
 const netemBands = 16 // the most that sch_prio has
 
-// selector is one kind of traffic by its other end: a filter each in the tree.
+// selector is one kind of traffic by its ends: a filter each in the tree.
 type selector struct {
 	prefix netip.Prefix // not valid: any address of both IP versions
 	proto  string       // tcp, udp, icmp or ""
-	port   uint16       // 0: any; else proto is tcp or udp
+	port   uint16       // the peer's; 0: any; else proto is tcp or udp
+	local  uint16       // the target's own, likewise
 }
 
 // cell is traffic that meets the same effects.
@@ -47,7 +48,7 @@ func selectorsOf(m match) []selector {
 	var out []selector
 	for _, p := range prefixes {
 		for _, proto := range protos {
-			out = append(out, selector{p, proto, m.port})
+			out = append(out, selector{p, proto, m.port, m.local})
 		}
 	}
 	return out
@@ -78,6 +79,11 @@ func (s selector) and(t selector) (selector, bool) {
 	} else if t.port != 0 && t.port != s.port {
 		return out, false
 	}
+	if s.local == 0 {
+		out.local = t.local
+	} else if t.local != 0 && t.local != s.local {
+		return out, false
+	}
 	return out, true
 }
 
@@ -91,6 +97,9 @@ func (s selector) weight() int {
 		w++
 	}
 	if s.port != 0 {
+		w++
+	}
+	if s.local != 0 {
 		w++
 	}
 	return w
@@ -265,5 +274,5 @@ func combined(effects []effect, s selector) (action, error) {
 }
 
 func (s selector) String() string {
-	return fmt.Sprintf("%v %s %d", s.prefix, s.proto, s.port)
+	return fmt.Sprintf("%v %s %d %d", s.prefix, s.proto, s.port, s.local)
 }

@@ -18,7 +18,7 @@ func TestPlanTree(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return match{pre, uint16(port), proto}
+		return match{prefixes: pre, port: uint16(port), proto: proto}
 	}
 	effects := []effect{
 		{id: "all", out: d(1)},
@@ -43,12 +43,12 @@ func TestPlanTree(t *testing.T) {
 		a := netip.MustParseAddr(p.addr)
 		i := slices.IndexFunc(plan.cells, func(c cell) bool {
 			s := c.selector
-			return match{port: s.port, proto: s.proto}.matches(a, p.port, p.proto) && (!s.prefix.IsValid() || s.prefix.Contains(a))
+			return match{port: s.port, proto: s.proto}.matches(endpoint{addr: a, port: p.port}, p.proto) && (!s.prefix.IsValid() || s.prefix.Contains(a))
 		})
 		if i < 0 || plan.bands[plan.cells[i].band].delay != p.want {
 			t.Errorf("%+v: cell %d of %+v", p, i, plan)
 		}
-		if o := expect(effects, a, p.port, p.proto); o.delay != p.want {
+		if o := expect(effects, endpoint{addr: a, port: p.port}, p.proto); o.delay != p.want {
 			t.Errorf("%+v: expected %v", p, o.delay)
 		}
 	}

@@ -79,7 +79,7 @@ func (n *netem) fell(dir int) error {
 	if n.trees = left; len(left) == 0 && n.release != nil {
 		shorten(n.links, n.bare)
 		n.release()
-		n.release = nil
+		n.bare, n.release = nil, nil
 	}
 	return errors.Join(errs...)
 }

@@ -149,7 +149,7 @@ func queueRules(effects []effect, dir int) [][]expr.Any {
 					exprs = append(exprs, address(pre, dir)...)
 				}
 				if proto != "" {
-					exprs = append(exprs, transport(proto, e.match.port, dir)...)
+					exprs = append(exprs, transport(proto, e.match, dir)...)
 				}
 				out = append(out, append(exprs, &expr.Counter{}))
 			}

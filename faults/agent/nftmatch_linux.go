@@ -60,20 +60,22 @@ func address(pre netip.Prefix, dir int) []expr.Any {
 	}
 }
 
-// transport matches a protocol and, unless it is 0, the other end's port.
-func transport(proto string, port uint16, dir int) []expr.Any {
+// transport matches a protocol and the ports that the match has.
+func transport(proto string, m match, dir int) []expr.Any {
 	out := []expr.Any{
 		&expr.Meta{Key: expr.MetaKeyL4PROTO, Register: 1},
 		&expr.Cmp{Op: expr.CmpOpEq, Register: 1, Data: []byte{transportNumber[proto]}},
 	}
-	if port == 0 {
-		return out
-	}
-	offset := uint32(2) // destination port
+	source, destination := m.local, m.port
 	if dir == dirIn {
-		offset = 0
+		source, destination = m.port, m.local
 	}
-	return append(out,
-		&expr.Payload{DestRegister: 1, Base: expr.PayloadBaseTransportHeader, Offset: offset, Len: 2},
-		&expr.Cmp{Op: expr.CmpOpEq, Register: 1, Data: binary.BigEndian.AppendUint16(nil, port)})
+	for i, port := range []uint16{source, destination} {
+		if port != 0 {
+			out = append(out,
+				&expr.Payload{DestRegister: 1, Base: expr.PayloadBaseTransportHeader, Offset: uint32(2 * i), Len: 2},
+				&expr.Cmp{Op: expr.CmpOpEq, Register: 1, Data: binary.BigEndian.AppendUint16(nil, port)})
+		}
+	}
+	return out
 }

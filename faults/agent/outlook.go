@@ -1,9 +1,6 @@
 package agent
 
-import (
-	"net/netip"
-	"time"
-)
+import "time"
 
 // outlook is what a probe should meet on its way out and back.
 type outlook struct {
@@ -17,13 +14,13 @@ type outlook struct {
 	pace    time.Duration // least time between probes
 }
 
-// expect adds up what the effects do to a probe of proto to addr and port.
-func expect(effects []effect, addr netip.Addr, port uint16, proto string) outlook {
+// expect adds up what the effects do to a probe of proto.
+func expect(effects []effect, to endpoint, proto string) outlook {
 	o := outlook{spread: 1}
 	var lost passages
 	disturbed := time.Duration(0)
 	for _, e := range effects {
-		if !e.match.matches(addr, port, proto) {
+		if !e.match.matches(to, proto) {
 			continue
 		}
 		for dir, a := range []*action{e.out, e.in} {
@@ -33,7 +30,7 @@ func expect(effects []effect, addr netip.Addr, port uint16, proto string) outloo
 				} else {
 					o.delay += a.delay
 				}
-				lost.add(e, a, dir == dirIn, e.silences(proto), noticed(dir == dirIn, addr.Is6(), proto))
+				lost.add(e, a, dir == dirIn, e.silences(proto), noticed(dir == dirIn, to.addr.Is6(), proto))
 				o.spread += a.spread() - 1
 				disturbed += disturbance(e, a, proto)
 				o.damaged = o.damaged || a.damaged > 0

@@ -10,7 +10,7 @@ import (
 // draw from a random sequence of their own and leave that of the users alone.
 var probeMagic = []byte("fl:probe")
 
-// The agent's TCP probes are SYNs from ports above the kernel's usual range of
+// The agent's TCP probes are SYNs from or to ports above the kernel's usual range of
 // ephemeral ports, with sequence numbers that begin with synMagic.
 const (
 	synPorts = 61001
@@ -118,18 +118,18 @@ func (h *header) transport(proto byte, b []byte, first bool) {
 		h.srcPort = binary.BigEndian.Uint16(b[0:2])
 		h.dstPort = binary.BigEndian.Uint16(b[2:4])
 	}
-	if proto == protoTCP && first && len(b) >= 12 {
+	if proto == protoTCP && first && len(b) >= 12 && (h.srcPort >= synPorts || h.dstPort >= synPorts) {
 		// The question and the RST that follows the answer carry the mark in
 		// their sequence number, the answer in what it acknowledges.
-		h.probe = h.srcPort >= synPorts && binary.BigEndian.Uint16(b[4:6]) == synMagic ||
-			h.dstPort >= synPorts && binary.BigEndian.Uint16(b[8:10]) == synMagic
+		seq, ack := binary.BigEndian.Uint16(b[4:6]), binary.BigEndian.Uint16(b[8:10])
+		h.probe = seq == synMagic || ack == synMagic
 		switch {
 		case h.probe:
-		case h.srcPort >= synPorts && binary.BigEndian.Uint16(b[4:6]) == trainMagic:
+		case seq == trainMagic:
 			if h.probe = true; len(b) > 13 && b[13]&flagSYN != 0 {
 				h.train = b[6] >> 4 // not the reset after the answer
 			}
-		case h.dstPort >= synPorts && binary.BigEndian.Uint16(b[8:10]) == trainMagic:
+		case ack == trainMagic:
 			h.probe, h.train = true, b[10]>>4
 		}
 	}

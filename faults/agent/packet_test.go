@@ -69,6 +69,9 @@ func TestParseHeader(t *testing.T) {
 	if h, _ := parseHeader(synSegmentPacket(t, "10.0.0.1", "10.0.0.2", 61002, 80)); !h.probe || h.dstPort != 80 || h.proto != "tcp" {
 		t.Errorf("probe SYN: %+v", h)
 	}
+	if h, _ := parseHeader(synSegmentPacket(t, "10.0.0.1", "10.0.0.2", 80, 61002)); !h.probe || h.srcPort != 80 {
+		t.Errorf("probe SYN from a port of its own: %+v", h)
+	}
 	if h, _ := parseHeader(synSegmentPacket(t, "10.0.0.1", "10.0.0.2", 40000, 80)); h.probe {
 		t.Errorf("user's SYN: %+v", h)
 	}
@@ -101,12 +104,12 @@ func FuzzParseHeader(f *testing.F) {
 		p.judge(b, dirIn, time.Now())
 		echoReply(false, 1, b)
 		echoReply(true, 1, b)
-		synAnswer(false, 80, b)
-		synAnswer(true, 80, b)
+		synAnswer(false, endpoint{port: 80}, b)
+		synAnswer(true, endpoint{local: 80}, b)
 		dnsAnswer(b)
 		for _, method := range []string{methodICMP, methodSYN} {
 			for _, v6 := range []bool{false, true} {
-				to := endpoint{netip.MustParseAddr("10.0.0.2"), 80}
+				to := endpoint{addr: netip.MustParseAddr("10.0.0.2"), port: 80}
 				if v6 {
 					to.addr = netip.MustParseAddr("fd00::2")
 				}
@@ -136,7 +139,14 @@ func TestSynChecksum(t *testing.T) {
 	answer := make([]byte, 20)
 	copy(answer, []byte{0, 80, 61001 >> 8, 61001 & 0xff, 0, 0, 0, 0, 0xfa, 0x17, 0, 6})
 	answer[13] = 0x12
-	if i, ok := synAnswer(true, 80, answer); !ok || i != 5 {
+	if i, ok := synAnswer(true, endpoint{port: 80}, answer); !ok || i != 5 {
 		t.Errorf("answer %d %v", i, ok)
+	}
+	copy(answer, []byte{61001 >> 8, 61001 & 0xff, 0, 80}) // from the port that was asked, to the target's own
+	if i, ok := synAnswer(true, endpoint{local: 80}, answer); !ok || i != 5 {
+		t.Errorf("answer to a port of its own: %d %v", i, ok)
+	}
+	if _, ok := synAnswer(true, endpoint{local: 81}, answer); ok {
+		t.Error("what comes to another port is taken for an answer")
 	}
 }

@@ -3,6 +3,8 @@ package agent
 import (
 	"context"
 	"errors"
+	"fmt"
+	"slices"
 	"time"
 
 	"faultlab/faults/agent/carrier"
@@ -17,11 +19,15 @@ type packetFault struct {
 
 	bare          probeResult // of a train, before the fault
 	carriedBefore float64     // by the path, bits per second
+	notes         []string
 }
 
 // carryPackets gives the carrier of an order for a fault on packets.
 func carryPackets(s space, o carrier.Order) (carrier.Carrier, error) {
-	e, err := effectOf(o.ID, o.Fault, o.Seed)
+	e, err := effectOf(o.ID, o.Fault, 0)
+	if e.seed == 0 { // it has none of its own
+		e.seed, e.spare = o.Seed, o.SeedOptional
+	}
 	if errors.Is(err, errNotPackets) {
 		return nil, nil
 	}
@@ -41,7 +47,7 @@ func (f *packetFault) Place(ctx context.Context) (carrier.Placed, error) {
 	if f.effect.either().trained() {
 		return f.placeTrained(ctx)
 	}
-	backend, err := f.space.install(f.effect)
+	backend, err := f.install()
 	if err != nil {
 		return carrier.Placed{}, err
 	}
@@ -57,6 +63,20 @@ func (f *packetFault) Place(ctx context.Context) (carrier.Placed, error) {
 		}
 	}
 	return p, nil
+}
+
+// install puts the effect in place and notes that a seed is not used.
+func (f *packetFault) install() (backend string, err error) {
+	backend, err = f.space.install(f.effect)
+	if err == nil && backend == "netem" && f.effect.seed != 0 && f.effect.random() {
+		f.notes = []string{fmt.Sprintf("%s the seed %d is not used: netem carries the fault here and cannot repeat its choices", time.Now().UTC().Format(time.RFC3339), f.effect.seed)}
+	}
+	return backend, err
+}
+
+// Notes implements [carrier.Noter].
+func (f *packetFault) Notes() []string {
+	return append(slices.Clone(f.notes), f.space.notes(f.effect.id)...)
 }
 
 func (f *packetFault) Take(ctx context.Context) error {

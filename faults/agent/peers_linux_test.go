@@ -2,6 +2,7 @@ package agent
 
 import (
 	"fmt"
+	"net/netip"
 	"testing"
 	"time"
 )
@@ -11,22 +12,28 @@ func TestPeers(t *testing.T) {
 		l := newLab(t)
 		clean(t, l)
 		a := startAgent(t, backend)
+		z := &zone{names: map[string][]netip.Addr{}}
+		z.set("db", peerAddr)
+		l.serveZone(z, peerAddr)
 		const delay = 30 * time.Millisecond
 		rows := []struct {
 			peer      string
 			probe     string
 			icmp, tcp bool // the peer's traffic is delayed
+			udp       bool
 			bystander bool
 			far       bool
 		}{
-			{`{"addresses":["10.99.7.2"]}`, peerAddr, true, true, false, false},
-			{`{"addresses":["10.99.7.2/31"]}`, peerAddr, true, true, true, false},
-			{`{"addresses":["10.99.0.0/16"]}`, peerAddr, true, true, true, true},
-			{`{"addresses":["10.99.9.0/24","10.99.7.3"]}`, farAddr, false, false, true, true},
-			{`{"addresses":["10.99.7.2"],"protocol":"tcp"}`, peerAddr, false, true, false, false},
-			{`{"addresses":["10.99.7.2"],"protocol":"icmp"}`, peerAddr, true, false, false, false},
-			{`{"addresses":["10.99.7.2"],"port":5432}`, peerAddr, false, false, false, false},
-			{`{}`, "", true, true, true, true},
+			{`{"addresses":["10.99.7.2"]}`, peerAddr, true, true, true, false, false},
+			{`{"addresses":["10.99.7.2/31"]}`, peerAddr, true, true, true, true, false},
+			{`{"addresses":["10.99.0.0/16"]}`, peerAddr, true, true, true, true, true},
+			{`{"addresses":["10.99.9.0/24","10.99.7.3"]}`, farAddr, false, false, false, true, true},
+			{`{"addresses":["10.99.7.2"],"protocol":"tcp"}`, peerAddr, false, true, false, false, false},
+			{`{"addresses":["10.99.7.2"],"protocol":"udp"}`, peerAddr, false, false, true, false, false},
+			{`{"protocol":"udp","port":53}`, peerAddr, false, false, true, false, false},
+			{`{"addresses":["10.99.7.2"],"protocol":"icmp"}`, peerAddr, true, false, false, false, false},
+			{`{"addresses":["10.99.7.2"],"port":5432}`, peerAddr, false, false, false, false, false},
+			{`{}`, "", true, true, true, true, true},
 		}
 		for i := range 2 * len(rows) {
 			tt := rows[i/2]
@@ -38,6 +45,8 @@ func TestPeers(t *testing.T) {
 						r.Probes = []string{targetAddr, tt.probe} // its own address proves nothing and is left out
 					}
 				})
+				_, udp, err := l.lookUp(peerAddr+":53", "ip4", "db", time.Second)
+				must(t, err)
 				for _, c := range []struct {
 					what string
 					rtt  time.Duration
@@ -45,6 +54,7 @@ func TestPeers(t *testing.T) {
 				}{
 					{"ICMP", median(l.ping(peerAddr, 7, time.Millisecond, time.Second)), tt.icmp},
 					{"TCP", median(l.connects(peerAddr, 3)), tt.tcp},
+					{"UDP", udp, tt.udp},
 					{"bystander", median(l.ping(bystanderAddr, 7, time.Millisecond, time.Second)), tt.bystander},
 					{"far peer", median(l.ping(farAddr, 7, time.Millisecond, time.Second)), tt.far},
 					{"loopback", median(l.ping(targetAddr, 7, time.Millisecond, time.Second)), false},

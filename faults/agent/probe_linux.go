@@ -174,11 +174,11 @@ func (n *namespace) prober(run probeRun) (*prober, netip.Addr, error) {
 		p.question = func(i int) []byte { return echoRequest(v6, id, i) }
 		p.answer = func(b []byte) (int, bool) { return echoReply(v6, id, b) }
 	case methodSYN:
-		to := netip.AddrPortFrom(run.to.addr, run.to.port)
 		p.question = func(i int) []byte {
-			return synSegment(netip.AddrPortFrom(local, synPorts+uint16(i%(65535-synPorts))), to, i)
+			from, to := run.to.ends(local, i)
+			return synSegment(from, to, i)
 		}
-		p.answer = func(b []byte) (int, bool) { return synAnswer(v6, run.to.port, b) }
+		p.answer = func(b []byte) (int, bool) { return synAnswer(v6, run.to, b) }
 	case methodDNS:
 		p.question = func(i int) []byte { return dnsQuery(id + uint16(i)) }
 		p.answer = func(b []byte) (int, bool) { a, ok := dnsAnswer(b); return int(a - id), ok }

@@ -3,7 +3,6 @@ package agent
 import (
 	"math"
 	"math/rand/v2"
-	"net/netip"
 	"testing"
 	"time"
 
@@ -58,7 +57,7 @@ func TestProbeCountTellsFromNone(t *testing.T) {
 
 // delayed is the outlook with one delay.
 func delayed(delay, jitter time.Duration, shape faults.Distribution) outlook {
-	return expect([]effect{{out: &action{delay: delay, jitter: jitter, shape: shape}}}, netip.Addr{}, 0, "icmp")
+	return expect([]effect{{out: &action{delay: delay, jitter: jitter, shape: shape}}}, endpoint{}, "icmp")
 }
 
 func TestDelayVerdicts(t *testing.T) {

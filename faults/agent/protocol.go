@@ -69,6 +69,8 @@ type InjectRequest struct {
 	TTL    string          `json:"ttl,omitempty"`    // a duration; default 1h, at most 24h
 	Seed   uint64          `json:"seed,omitempty"`   // 0: the agent chooses and records one
 	Probes []string        `json:"probes,omitempty"` // addresses, or address:port, to measure against
+
+	SeedOptional bool `json:"seed_optional,omitempty"` // see [InjectOptions]
 }
 
 // ttl gives the time to live in range.
@@ -111,8 +113,9 @@ func (r *InjectRequest) validate() error {
 
 // endpoint is an address to probe; port 0 leaves the choice to the method.
 type endpoint struct {
-	addr netip.Addr
-	port uint16
+	addr  netip.Addr
+	port  uint16
+	local uint16 // the target's port; 0: one of the agent's own
 }
 
 func (e endpoint) String() string {
@@ -128,7 +131,7 @@ func parseProbe(s string) (endpoint, error) {
 	if a, err := netip.ParseAddr(s); err == nil {
 		e.addr = a.Unmap()
 	} else if ap, err := netip.ParseAddrPort(s); err == nil {
-		e = endpoint{ap.Addr().Unmap(), ap.Port()}
+		e = endpoint{addr: ap.Addr().Unmap(), port: ap.Port()}
 	} else {
 		return e, errorf(BadRequest, "probe address is %.60q; want an IP address, or one with a port", s)
 	}

@@ -28,7 +28,7 @@ type route struct {
 }
 
 func (r route) expect(effects []effect) outlook {
-	return expect(effects, r.to.addr, r.to.port, protoOf(r.method))
+	return expect(effects, r.to, protoOf(r.method))
 }
 
 // findRoute looks for an address that answers and that the effect concerns,
@@ -54,7 +54,7 @@ func findRoute(ctx context.Context, sp space, e effect, given []string) (route, 
 			continue
 		}
 		r := route{method: method, to: to}
-		if e.match.matches(to.addr, to.port, protoOf(method)) && !slices.Contains(tries, r) && !sp.local(to.addr) {
+		if e.match.matches(to, protoOf(method)) && !slices.Contains(tries, r) && !sp.local(to.addr) {
 			tries = append(tries, r)
 		}
 	}

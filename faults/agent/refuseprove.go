@@ -3,7 +3,6 @@ package agent
 import (
 	"context"
 	"fmt"
-	"net/netip"
 	"time"
 )
 
@@ -26,10 +25,10 @@ func (f *cutFault) refusalRun() (probeRun, error) {
 			// Any port will do: what is refused here reaches nobody.
 			method, to.port = methodDNS, m.port
 		}
-		if !m.matches(to.addr, to.port, protoOf(method)) {
+		if !m.matches(to, protoOf(method)) {
 			continue
 		}
-		o := expect(f.space.effects(), to.addr, to.port, protoOf(method))
+		o := expect(f.space.effects(), to, protoOf(method))
 		return probeRun{method: method, to: to, count: cutProbes, wait: o.delay + o.jitter + 300*time.Millisecond}, nil
 	}
 	return probeRun{}, &Error{Code: NoProbe, Message: "no address to probe: none known that the fault concerns", Remedy: "name probe addresses inside the peer"}
@@ -61,7 +60,7 @@ func (f *cutFault) proveRefused(ctx context.Context) (*Measurement, error) {
 		counted = f.Packets().Hit - counted
 		m.Probes, m.Lost = res.sent, res.sent-res.answered-res.refused
 		m.LossPercent = 100 * float64(m.Lost) / float64(max(res.sent, 1))
-		m.LossBand[1] = 100 * expect(f.space.effects(), netip.Addr{}, 0, "").loss
+		m.LossBand[1] = 100 * expect(f.space.effects(), endpoint{}, "").loss
 		m.Saw = fmt.Sprintf("%d of %d probes of %s were refused (%s); %d packets refused", res.refused, res.sent, run.to, res.how, counted)
 		// Where another fault loses packets, one refusal is as good as all.
 		if res.refused > 0 && res.answered == 0 && counted >= uint64(res.refused) {
@@ -94,7 +93,7 @@ func (f *cutFault) proveNotRefused(ctx context.Context) error {
 			return nil
 		}
 		for _, e := range f.space.effects() {
-			if e.cut == cutRefuse && e.match.matches(r.to.addr, r.to.port, protoOf(r.method)) {
+			if e.cut == cutRefuse && e.match.matches(r.to, protoOf(r.method)) {
 				return hidden(r.to)
 			}
 		}

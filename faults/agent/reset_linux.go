@@ -71,21 +71,21 @@ func (r *resets) close() {
 func (s *linuxSpace) resets(ctx context.Context, run probeRun) (probeResult, error) {
 	run.method = methodSYN
 	return s.namespace.probeWith(ctx, run, func(p *prober, local netip.Addr) {
-		to := netip.AddrPortFrom(run.to.addr, run.to.port)
 		p.question = func(i int) []byte {
-			return segment{from: netip.AddrPortFrom(local, synPorts+uint16(i)), to: to,
+			from, to := run.to.ends(local, i)
+			return segment{from: from, to: to,
 				seq: synMagic<<16 | uint32(i), ack: synMagic<<16 | uint32(i), flags: flagACK | flagPSH, window: 1024, data: 1}.bytes()
 		}
 		p.answer = func(b []byte) (int, bool) {
-			if to.Addr().Is4() {
+			if run.to.addr.Is4() {
 				if b = skipIPv4(b); b == nil {
 					return 0, false
 				}
 			}
-			if len(b) < 20 || b[13]&flagRST == 0 || binary.BigEndian.Uint16(b) != to.Port() || binary.BigEndian.Uint16(b[14:]) != synMagic {
+			if len(b) < 20 || b[13]&flagRST == 0 || binary.BigEndian.Uint16(b[14:]) != synMagic {
 				return 0, false
 			}
-			return int(binary.BigEndian.Uint16(b[2:])) - synPorts, true
+			return run.to.number(b)
 		}
 	})
 }

@@ -28,7 +28,7 @@ func (f *cutFault) proveResets(ctx context.Context) (*Measurement, error) {
 		if f.effect.match.port != 0 {
 			to.port = f.effect.match.port
 		}
-		if to.port == 0 {
+		if to.port == 0 || f.effect.match.local != 0 { // the target's own port is its server's
 			continue
 		}
 		named = true
@@ -42,9 +42,9 @@ func (f *cutFault) proveResets(ctx context.Context) (*Measurement, error) {
 		}
 	}
 	if f.effect.out != nil {
-		to := list[0]
-		if to.port = f.effect.match.port; to.port == 0 {
-			to.port = 9 // nothing needs to listen
+		_, to, err := methodFor(f.effect.match, endpoint{addr: list[0].addr}) // nothing needs to listen
+		if err != nil {
+			return nil, err
 		}
 		run := probeRun{to: to, count: cutProbes, interval: cutInterval, wait: time.Second}
 		res, err := f.space.resets(ctx, run)
@@ -89,7 +89,7 @@ func (f *cutFault) connectionReset(ctx context.Context, to endpoint) (string, er
 		return "", ctx.Err()
 	}
 	defer c.Close()
-	wait := time.Second + 2*expect(f.space.effects(), to.addr, to.port, "tcp").delay
+	wait := time.Second + 2*expect(f.space.effects(), to, "tcp").delay
 	if f.effect.out == nil {
 		// One that speaks first is reset by that; one that does not, by its answer.
 		_ = c.SetReadDeadline(time.Now().Add(wait / 3))
@@ -122,7 +122,7 @@ func (f *cutFault) proveNoResets(ctx context.Context) error {
 		return err
 	}
 	for _, e := range f.space.effects() {
-		if e.cut == cutReset && e.match.matches(r.to.addr, r.to.port, "tcp") {
+		if e.cut == cutReset && e.match.matches(r.to, "tcp") {
 			return hidden(r.to)
 		}
 	}

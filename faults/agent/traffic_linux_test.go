@@ -2,6 +2,7 @@ package agent
 
 import (
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"os/exec"
@@ -102,6 +103,36 @@ func (l *testLab) connects(to string, n int) []time.Duration {
 		return nil
 	}))
 	return out
+}
+
+// listen serves TCP in the peer: it greets if told to, and answers each read with what it read.
+func (l *testLab) listen(address, greeting string) net.Listener {
+	l.t.Helper()
+	return l.listenIn(l.peer, address, greeting)
+}
+
+func (l *testLab) listenIn(ns netns.NsHandle, address, greeting string) net.Listener {
+	l.t.Helper()
+	var ln net.Listener
+	must(l.t, inNamespace(ns, func() (err error) {
+		ln, err = net.Listen("tcp", address)
+		return err
+	}))
+	l.t.Cleanup(func() { ln.Close() })
+	go func() {
+		for {
+			c, err := ln.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				defer c.Close()
+				io.WriteString(c, greeting)
+				io.Copy(c, c)
+			}()
+		}
+	}()
+	return ln
 }
 
 // datagrams sends n numbered ones from the target to the peer, or the other

@@ -7,7 +7,7 @@ import (
 
 // A train is a series of probes for one effect, which other effects of the queue leave
 // alone. Its tag is behind the magic of an echo request, and in the upper four of the
-// lower sixteen bits of a SYN's sequence number; the SYN is known by its port.
+// lower sixteen bits of a SYN's sequence number; the SYN is known by its port, or that it is sent to.
 
 // train gives the questions of a run, and tells which one an answer is to.
 func train(run probeRun, id uint16, local netip.Addr) (question func(i int) []byte, answer func(b []byte) (int, bool)) {
@@ -16,9 +16,9 @@ func train(run probeRun, id uint16, local netip.Addr) (question func(i int) []by
 		return func(i int) []byte { return trainEcho(v6, id, i, run.train, run.bytes) },
 			func(b []byte) (int, bool) { return echoReply(v6, id, b) }
 	}
-	to := netip.AddrPortFrom(run.to.addr, run.to.port)
 	question = func(i int) []byte {
-		s := segment{from: netip.AddrPortFrom(local, synPorts+uint16(i%(65535-synPorts))), to: to,
+		from, to := run.to.ends(local, i)
+		s := segment{from: from, to: to,
 			seq: trainMagic<<16 | uint32(run.train)<<12, flags: flagSYN, window: 1024, data: run.bytes}
 		return s.bytes()
 	}
@@ -28,10 +28,10 @@ func train(run probeRun, id uint16, local netip.Addr) (question func(i int) []by
 				return 0, false
 			}
 		}
-		if len(b) < 20 || binary.BigEndian.Uint16(b) != to.Port() || b[13]&flagACK == 0 || binary.BigEndian.Uint16(b[8:]) != trainMagic {
+		if len(b) < 20 || b[13]&flagACK == 0 || binary.BigEndian.Uint16(b[8:]) != trainMagic {
 			return 0, false
 		}
-		return int(binary.BigEndian.Uint16(b[2:])) - synPorts, true
+		return run.to.number(b)
 	}
 	return question, answer
 }

@@ -32,7 +32,7 @@ func (f *packetFault) placeTrained(ctx context.Context) (carrier.Placed, error) 
 			Message: fmt.Sprintf("a rate of %s would not be felt at %s (%s): without the fault its probes are answered at %s", bitRate(float64(l.rate)), f.route.to, f.route.method, bitRate(carried)),
 			Remedy:  "choose a lower rate, or a probe address that answers more quickly"}
 	}
-	backend, err := f.space.install(f.effect)
+	backend, err := f.install()
 	if err != nil {
 		return carrier.Placed{}, err
 	}

@@ -43,6 +43,25 @@ func echoReply(v6 bool, id uint16, b []byte) (int, bool) {
 	return int(binary.BigEndian.Uint16(b[6:])), true
 }
 
+// ends are those of TCP probe number i, which has a port above synPorts to itself: one of
+// the agent's, or of the peer's where the probe leaves from the target's own port.
+func (e endpoint) ends(local netip.Addr, i int) (from, to netip.AddrPort) {
+	number := synPorts + uint16(i%(65535-synPorts))
+	if e.local != 0 {
+		return netip.AddrPortFrom(local, e.local), netip.AddrPortFrom(e.addr, number)
+	}
+	return netip.AddrPortFrom(local, number), netip.AddrPortFrom(e.addr, e.port)
+}
+
+// number is that of the TCP probe that a segment answers by its ports.
+func (e endpoint) number(b []byte) (int, bool) {
+	port, number, want := binary.BigEndian.Uint16(b), binary.BigEndian.Uint16(b[2:]), e.port
+	if e.local != 0 {
+		port, number, want = number, port, e.local
+	}
+	return int(number) - synPorts, port == want && number >= synPorts
+}
+
 // synSegment builds the TCP SYN number i of a series.
 func synSegment(from, to netip.AddrPort, i int) []byte {
 	b := make([]byte, 20)
@@ -59,13 +78,16 @@ func synSegment(from, to netip.AddrPort, i int) []byte {
 }
 
 // synAnswer gives the number of the SYN that a segment acknowledges.
-func synAnswer(v6 bool, peerPort uint16, b []byte) (int, bool) {
+func synAnswer(v6 bool, to endpoint, b []byte) (int, bool) {
 	if !v6 {
 		if b = skipIPv4(b); b == nil {
 			return 0, false
 		}
 	}
-	if len(b) < 20 || binary.BigEndian.Uint16(b[0:]) != peerPort || binary.BigEndian.Uint16(b[2:]) < synPorts || b[13]&16 == 0 {
+	if len(b) < 20 || b[13]&flagACK == 0 {
+		return 0, false
+	}
+	if _, ok := to.number(b); !ok {
 		return 0, false
 	}
 	seq := binary.BigEndian.Uint32(b[8:]) - 1

@@ -131,7 +131,7 @@ func (u *uplinks) there(ctx context.Context, place string) ([]engine.Container, 
 
 func (u *uplinks) inject(ctx context.Context, l *laid, c engine.Container) error {
 	inj, err := u.agent.Inject(ctx, c.ID, l.fault, agent.InjectOptions{
-		TTL: u.c.cfg.TTL, Seed: u.c.cfg.Seed, Probes: u.c.probes(),
+		TTL: u.c.cfg.TTL, Seed: u.c.cfg.Seed, SeedOptional: true, Probes: u.c.probes(),
 	})
 	if err != nil {
 		return fmt.Errorf("lay %s on %s: %w", l.spec.Kind, c.Name, err)

@@ -30,6 +30,8 @@ type Order struct {
 	Seed   uint64   // 0: none asked for
 	Probes []string // addresses, or address:port, to measure against; empty: find some
 	Keeper Keeper
+
+	SeedOptional bool // do without Seed where it would be refused, and note so
 }
 
 // Carrier carries one fault. The calls come one at a time, except Packets.
