@@ -125,6 +125,11 @@ func (c *Control) serveStart(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	say(Progress{Ready: ready})
+	c.expectTakeover()
+}
+
+// expectTakeover removes the lab unless its starter takes it over in time.
+func (c *Control) expectTakeover() {
 	time.AfterFunc(takeover, func() {
 		if !c.keep.get().Adopted {
 			c.giveUp(c.life, "the command that started it did not take it over")

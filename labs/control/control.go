@@ -94,7 +94,8 @@ func (c *Control) serve(ctx context.Context) error {
 			c.giveUp(ctx, "it could not go on after a restart of control: "+err.Error())
 		}
 	case "starting":
-		c.giveUp(ctx, "control was ended while the lab was starting")
+		// A starter that lives removes it itself.
+		time.AfterFunc(takeover, func() { c.giveUp(c.life, "control was ended while the lab was starting") })
 	default:
 		time.AfterFunc(patience, func() {
 			if c.keep.get().Phase == "" {

@@ -22,6 +22,7 @@ func (c *Control) resume(ctx context.Context) error {
 		return err
 	}
 	c.line.add(Event{Actor: "system", Kind: "phase", Text: "control is back after a restart"})
+	c.expectTakeover()
 	lay := c.faultsToLay(st)
 	if len(lay) > 0 { // before anything looks at how users fared meanwhile
 		if err := c.recordGap(ctx); err != nil {
@@ -31,7 +32,7 @@ func (c *Control) resume(ctx context.Context) error {
 	go c.uplinks.follow(c.life)
 	go c.watchContainers(c.life)
 	go c.feed(c.life, c.cfg.CreatedAt)
-	if err := c.eng.Remove(ctx, Name(c.cfg.ID, RoleAgent)); err != nil {
+	if err := c.formerAgent(ctx); err != nil {
 		return err
 	}
 	// A grading that was cut off may have left the traffic at another rate.
@@ -52,6 +53,18 @@ func (c *Control) resume(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// formerAgent waits until the agent of control's earlier life has put everything back
+// and is gone, as it does by itself. One that lingers is removed.
+func (c *Control) formerAgent(ctx context.Context) error {
+	name := Name(c.cfg.ID, RoleAgent)
+	wait, cancel := context.WithTimeout(ctx, 15*time.Second)
+	defer cancel()
+	if _, err := c.eng.Wait(wait, name); err != nil && wait.Err() != nil {
+		c.log.Warn("the agent of an earlier life did not end by itself", "err", err)
+	}
+	return c.eng.Remove(ctx, name)
 }
 
 // faultsToLay are the incident's faults, unless they were mended or lost for good.
