@@ -91,7 +91,7 @@ func (b *book) end(inj *injection, state State, reason string, p Packets) {
 func (b *book) expire(inj *injection) {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	e, err := b.revert(ctx, inj.entry.ID, Expired, "its time to live was over")
+	e, err := b.revert(ctx, inj.entry.ID, Expired, timeOver)
 	if err != nil {
 		b.mu.Lock()
 		if !b.closed && inj.entry.State == Active {

@@ -25,7 +25,7 @@ func (a *Agent) follow(ctx context.Context, events <-chan engine.Event) {
 			switch ev.Action {
 			case "start", "die", "destroy", "unpause":
 				for _, in := range a.injections() {
-					if in.target == ev.ID {
+					if in.on() == ev.ID {
 						in.nudge()
 					}
 				}

@@ -12,20 +12,22 @@ import (
 )
 
 // Injection is one fault in one container. It follows the container through
-// restarts until it is reverted, expires, or the container is removed.
+// restarts until it is reverted, expires, or the container is removed. One whose end
+// the agent does not confirm stays active on the record.
 type Injection struct {
-	agent  *Agent
-	id     string
-	target string // full id of the container
-	opts   InjectOptions
-	params json.RawMessage // of the fault, secrets included
-	kick   chan struct{}   // something may have happened to the target
-	quit   chan struct{}   // closed when it has ended; the follower goes
-	once   sync.Once
+	agent   *Agent
+	id      string
+	follows string // name of the container, if one that takes it is the target then
+	opts    InjectOptions
+	params  json.RawMessage // of the fault, secrets included
+	kick    chan struct{}   // something may have happened to the target
+	quit    chan struct{}   // closed when it has ended; the follower goes
+	once    sync.Once
 
 	turn sync.Mutex // held while something is done to the target
 
 	mu     sync.Mutex
+	target string // full id of the container
 	entry  Entry
 	past   []Entry // how it ended in earlier lives of the target
 	inside string  // id in the agent, of this life of the target
@@ -170,11 +172,13 @@ func (in *Injection) follow() {
 			in.mu.Unlock()
 			if up && !late { // the agent's own clock comes first
 				late = true
-				ttl.Reset(5 * time.Second)
+				ttl.Reset(grace)
 				continue
 			}
-			in.conclude(Expired, "its time to live was over")
-			return
+			if in.overdue(ctx) {
+				return
+			}
+			ttl.Reset(grace)
 		case <-in.kick:
 			in.look(ctx)
 		}
