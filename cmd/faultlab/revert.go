@@ -149,13 +149,17 @@ func printHeld(cmd *cobra.Command, on []agent.Held) error {
 		return err
 	}
 	w := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "ID\tKIND\tCONTAINER\tHELD BY\tSINCE")
+	fmt.Fprintln(w, "ID\tKIND\tCONTAINER\tHELD BY\tSINCE\tUNTIL\tSET")
 	for _, h := range on {
 		by := "a command"
 		if h.Detached {
 			by = "a helper"
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", h.ID, h.Kind, h.Target, by, h.Since.Local().Format(time.TimeOnly))
+		until := "" // of one that a command holds that command tells
+		if !h.EndsAt.IsZero() {
+			until = h.EndsAt.Local().Format(time.TimeOnly)
+		}
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", h.ID, h.Kind, h.Target, by, h.Since.Local().Format(time.TimeOnly), until, settings(h.Set))
 	}
 	return w.Flush()
 }

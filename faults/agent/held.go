@@ -18,6 +18,11 @@ type Held struct {
 	Target   string    `json:"target"`   // name of the container
 	Detached bool      `json:"detached"` // held by a helper, not by a command somewhere
 	Since    time.Time `json:"since"`
+	// What its helper put on record when it became active; of one that a command holds
+	// that command alone knows.
+	Set      json.RawMessage `json:"set,omitempty"`
+	Measured *Measurement    `json:"measured,omitempty"`
+	EndsAt   time.Time       `json:"ends_at,omitzero"`
 
 	parts []engine.Container // helper first
 }
@@ -48,8 +53,25 @@ func ListHeld(ctx context.Context, e *engine.Engine) ([]Held, error) {
 			h.parts = append(h.parts, c)
 		}
 	}
+	for i := range out {
+		out[i].recall(ctx, e)
+	}
 	slices.SortStableFunc(out, func(a, b Held) int { return a.Since.Compare(b.Since) })
 	return out, nil
+}
+
+// recall reads the first entry in a helper's log. An engine that keeps no logs, and a
+// helper that is not so far, leave what they would tell empty.
+func (h *Held) recall(ctx context.Context, e *engine.Engine) {
+	if !h.Detached {
+		return
+	}
+	var log bytes.Buffer // bounded by the helper's LogMaxSize
+	_ = e.Logs(ctx, h.parts[0].ID, &log, time.Time{}, false, false)
+	var first Entry
+	if json.NewDecoder(&log).Decode(&first) == nil {
+		h.Set, h.Measured, h.EndsAt = first.Set, first.Measured, first.EndsAt
+	}
 }
 
 // Revert ends the injection, whoever holds it, and answers when its containers are

@@ -131,11 +131,16 @@ func (in *Injection) Revert(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	in.mu.Lock()
-	in.entry.Packets, in.entry.Notes = e.Packets, e.Notes
-	in.mu.Unlock()
+	in.learn(*e)
 	in.finish(e.State, e.Reason)
 	return nil
+}
+
+// learn takes over what the agent has put on the record at the end.
+func (in *Injection) learn(e Entry) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	in.entry.Packets, in.entry.Notes, in.entry.Gone, in.entry.Unmeasured = e.Packets, e.Notes, e.Gone, e.Unmeasured
 }
 
 // finish puts the end on the record.
@@ -164,7 +169,7 @@ func (in *Injection) follow() {
 		case <-in.quit:
 			return
 		case <-in.agent.client.Done():
-			in.lost("the agent has ended")
+			in.lost(agentEnded)
 			return
 		case <-ttl.C:
 			in.mu.Lock()

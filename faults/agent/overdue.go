@@ -48,9 +48,7 @@ func (in *Injection) overdue(ctx context.Context) bool {
 		}
 		return in.entry.State != Active
 	}
-	in.mu.Lock()
-	in.entry.Packets, in.entry.Notes = e.Packets, e.Notes
-	in.mu.Unlock()
+	in.learn(*e)
 	reason := e.Reason
 	if e.State != Expired {
 		reason = joinReason(timeOver, reason)

@@ -129,5 +129,5 @@ func (in *Injection) look(ctx context.Context) {
 			return // the follower sees it as well
 		}
 	}
-	in.lost("not put back after a restart: " + last.Error())
+	in.lost(notPutBack + last.Error())
 }
