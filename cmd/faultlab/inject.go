@@ -34,8 +34,9 @@ func newInject() *cobra.Command {
 there until its time is over or you press Ctrl-C; then it is taken away.
 
 It is called active only after a probe on the data path has seen it, and follows
-the container through restarts. When this command is killed, the fault ends. With
---detach a helper container holds it instead; faultlab revert ends it early.`,
+the container through restarts, and its name when it is made anew. When this
+command is killed, the fault ends. With --detach a helper container holds it
+instead; faultlab revert ends it early.`,
 		Example: `  faultlab inject web latency --param delay=200ms --for 2m
   faultlab inject db loss --param percent=10 --param direction=both --param peer.addresses=172.18.0.0/16
   faultlab inject cache loss --param percent=100 --for 30s --detach

@@ -58,7 +58,7 @@ func TestInjectAndRevert(t *testing.T) {
 	if err := errors.Join(dec.Decode(&first), dec.Decode(&last)); err != nil || code != 0 {
 		t.Fatalf("exit code %d, %v:\n%s", code, err, out)
 	}
-	if first.State != agent.Active || first.Measured == nil || first.Measured.AddedMS < 195 || last.State != agent.Expired {
+	if first.State != agent.Active || first.Measured == nil || first.Measured.AddedMS < 195 || last.State != agent.Expired || last.Gone == nil || last.Gone.AddedMS > 20 {
 		t.Errorf("first %+v, last %+v", first, last)
 	}
 	without(t, e, name, time.Second)
@@ -69,8 +69,18 @@ func TestInjectAndRevert(t *testing.T) {
 	if took := enginetest.Refusal(t, e, name); took < 190*time.Millisecond {
 		t.Errorf("the target answers in %v; want 200 ms", took)
 	}
-	if out, code := command(t, "revert", "--list"); code != 0 || !strings.Contains(out, name) {
+	if out, code := command(t, "revert", "--list"); code != 0 || !strings.Contains(out, name) || !strings.Contains(out, "delay 200ms") {
 		t.Errorf("exit code %d:\n%s", code, out)
+	}
+	out, code = command(t, "revert", "--list", "--json")
+	var on []agent.Held
+	if err := json.Unmarshal([]byte(out), &on); err != nil || code != 0 {
+		t.Errorf("exit code %d, %v:\n%s", code, err, out)
+	}
+	for _, h := range meant(on, name) {
+		if h.Measured == nil || h.Measured.AddedMS < 195 || time.Until(h.EndsAt) < time.Minute {
+			t.Errorf("on record is %+v", h)
+		}
 	}
 	if out, code := command(t, append(latency, "--for", "1s")...); code != 2 || !twoLines.MatchString(out) || !strings.Contains(out, "another agent holds") {
 		t.Errorf("a second one: exit code %d:\n%s", code, out)

@@ -21,8 +21,13 @@ func newRevert() *cobra.Command {
 		Use:   "revert [ID|CONTAINER]",
 		Short: "Take away faults that were injected outside a lab",
 		Long: `Take away a fault that faultlab inject has put into a container, by the fault's id
-or the container's name; without either, the only one that is on. A container
-without such a fault is cleaned of what a killed injector may have left there.`,
+or the container's name; without either, the only one that is on.
+
+A killed injector takes its faults with it. Where the second process that sees to
+that was killed too, a container without a fault of ours is cleaned of what it may
+have left on the network (netem) and in PostgreSQL. Limits, a pause, a mount made
+read-only and the memory limit of Redis are not found that way: docker restart
+ends them.`,
 		Example: `  faultlab revert
   faultlab revert web
   faultlab revert --all
@@ -151,13 +156,17 @@ func printHeld(cmd *cobra.Command, on []agent.Held) error {
 		return err
 	}
 	w := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "ID\tKIND\tCONTAINER\tHELD BY\tSINCE")
+	fmt.Fprintln(w, "ID\tKIND\tCONTAINER\tHELD BY\tSINCE\tUNTIL\tSET")
 	for _, h := range on {
 		by := "a command"
 		if h.Detached {
 			by = "a helper"
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", h.ID, h.Kind, h.Target, by, h.Since.Local().Format(time.TimeOnly))
+		until := "" // of one that a command holds that command tells
+		if !h.EndsAt.IsZero() {
+			until = h.EndsAt.Local().Format(time.TimeOnly)
+		}
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", h.ID, h.Kind, h.Target, by, h.Since.Local().Format(time.TimeOnly), until, settings(h.Set))
 	}
 	return w.Flush()
 }

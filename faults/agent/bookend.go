@@ -5,6 +5,8 @@ import (
 	"errors"
 	"sync"
 	"time"
+
+	"faultlab/faults/agent/carrier"
 )
 
 // revert takes an injection away and answers when it is proved gone. One that
@@ -41,7 +43,8 @@ func (b *book) revert(ctx context.Context, id string, state State, reason string
 	}
 	packets := inj.carrier.Packets()
 	err = inj.carrier.Take(ctx)
-	if errors.Is(err, &Error{Code: NoProbe}) {
+	unmeasured := errors.Is(err, &Error{Code: NoProbe})
+	if unmeasured || errors.Is(err, &Error{Code: Unmeasurable}) {
 		// It is away, and nobody is left to measure against; the record says so.
 		reason, err = joinReason(reason, err.Error()), nil
 	}
@@ -59,6 +62,10 @@ func (b *book) revert(ctx context.Context, id string, state State, reason string
 	case err != nil:
 		inj.entry.Reason = "not reverted: " + err.Error()
 	default:
+		inj.entry.Unmeasured = unmeasured && state != Lost
+		if w, ok := inj.carrier.(carrier.Witness); ok && !unmeasured && state != Lost {
+			inj.entry.Gone = w.Gone()
+		}
 		b.end(inj, state, reason, packets)
 	}
 	e := inj.entry
@@ -91,7 +98,7 @@ func (b *book) end(inj *injection, state State, reason string, p Packets) {
 func (b *book) expire(inj *injection) {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	e, err := b.revert(ctx, inj.entry.ID, Expired, "its time to live was over")
+	e, err := b.revert(ctx, inj.entry.ID, Expired, timeOver)
 	if err != nil {
 		b.mu.Lock()
 		if !b.closed && inj.entry.State == Active {

@@ -30,7 +30,7 @@ type Options struct {
 // InjectOptions say how one fault is put in place.
 type InjectOptions struct {
 	ID        string        // in the journal; default: random
-	TTL       time.Duration // default 1h, at most 24h
+	TTL       time.Duration // default 1h, at most 24h; the end waits for what is being proved on the same target
 	Seed      uint64        // 0: chosen and recorded
 	Probes    []string      // addresses, or address:port, to measure against; default: the peer, gateways and neighbours
 	AnyTarget bool          // the user named the container on purpose: do without the label
@@ -39,6 +39,10 @@ type InjectOptions struct {
 	// fault and cannot repeat its choices. Otherwise that is an error, as it always is
 	// for a seed of the fault's own.
 	SeedOptional bool
+	// Recreated follows the container's name as well: when it is removed and another of
+	// its name runs within ten seconds, as docker compose up --force-recreate does, the
+	// fault is put into that one.
+	Recreated bool
 }
 
 // Agent is a privileged container that carries faults into others. It ends,
@@ -189,7 +193,8 @@ func (a *Agent) Journal() []Entry {
 }
 
 // Inject puts a fault into a container and answers when a probe has seen it
-// there. The injection follows the container through restarts.
+// there. The injection follows the container through restarts, and with Recreated
+// its name.
 func (a *Agent) Inject(ctx context.Context, containerID string, f faults.Fault, o InjectOptions) (*Injection, error) {
 	if err := f.Validate(); err != nil {
 		return nil, errorf(BadRequest, "%s: %v", f.Kind(), err)
@@ -215,9 +220,13 @@ func (a *Agent) Inject(ctx context.Context, containerID string, f faults.Fault, 
 	if o.ID == "" {
 		o.ID = strings.ToLower(rand.Text()[:8])
 	}
+	follows := ""
+	if o.Recreated {
+		follows = c.Name
+	}
 	now := time.Now().UTC()
 	in := &Injection{
-		agent: a, id: o.ID, target: c.ID, opts: o, params: params, kick: make(chan struct{}, 1), quit: make(chan struct{}),
+		agent: a, id: o.ID, target: c.ID, follows: follows, opts: o, params: params, kick: make(chan struct{}, 1), quit: make(chan struct{}),
 		entry: Entry{ID: o.ID, Kind: f.Kind(), Target: c.ID, Set: faults.Redact(f.Kind(), params), Seed: o.Seed, RequestedAt: now},
 	}
 	a.mu.Lock()

@@ -68,6 +68,7 @@ func (e effect) silences(proto string) bool {
 
 // cutFault carries a fault that ends traffic.
 type cutFault struct {
+	carrier.Seen
 	space     space
 	effect    effect
 	probes    []string

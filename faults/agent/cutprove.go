@@ -180,6 +180,8 @@ func (f *cutFault) proveAnswers(ctx context.Context) error {
 		behind := 0
 		for i, n := range got {
 			if n > 0 {
+				f.See(&Measurement{Method: f.routes[i].method, Address: f.routes[i].to.String(), Probes: cutProbes, Lost: cutProbes - n,
+					LossPercent: 100 * float64(cutProbes-n) / cutProbes, BeforeMS: ms(f.routes[i].bare)})
 				return nil
 			}
 			if f.routes[i].expect(f.space.effects()).loss == 1 {

@@ -18,6 +18,7 @@ import (
 
 // dnsFault carries a fault on lookups.
 type dnsFault struct {
+	carrier.Seen
 	space  *linuxSpace
 	target carrier.Target
 	rule   *dnsRule
@@ -192,6 +193,8 @@ func (f *dnsFault) Take(ctx context.Context) error {
 		counted := f.rule.hit.Load()
 		last = f.look(ctx, nameTimeout)
 		if f.rule.hit.Load() == counted && last.err == nil && (f.felt(f.before) || !f.felt(last)) {
+			f.See(&Measurement{Method: "dns", Address: f.server, Probes: 1, BeforeMS: ms(f.before.took), AfterMS: ms(last.took),
+				AddedMS: ms(last.took - f.before.took), Saw: fmt.Sprintf("lookup of %s answered %s, before the fault %s", f.name, last, f.before)})
 			return nil
 		}
 	}

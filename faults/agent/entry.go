@@ -2,6 +2,7 @@ package agent
 
 import (
 	"encoding/json"
+	"strings"
 	"time"
 
 	"faultlab/faults/agent/carrier"
@@ -16,6 +17,23 @@ const (
 	Reverted State = "reverted" // taken away on request
 	Expired  State = "expired"  // taken away because its time was over
 	Lost     State = "lost"     // the target or the agent went away, and the effect with it
+)
+
+// Unseen says of one that has ended why nobody saw that its effect was there until then,
+// or that it was gone afterwards: the agent died, the fault was not put back after a
+// restart, or nobody was left to measure against. It is empty for any other end.
+func (e Entry) Unseen() string {
+	broken := e.State == Lost && (e.Reason == agentEnded || strings.HasPrefix(e.Reason, notPutBack))
+	if broken || e.Unmeasured {
+		return e.Reason
+	}
+	return ""
+}
+
+// Beginnings of reasons.
+const (
+	agentEnded = "the agent has ended"
+	notPutBack = "not put back after a restart: "
 )
 
 // What carriers and the agent share; see package carrier.
@@ -36,6 +54,7 @@ const (
 	NotSupported = carrier.NotSupported
 	Unproved     = carrier.Unproved
 	NoProbe      = carrier.NoProbe
+	Unmeasurable = carrier.Unmeasurable
 	NotFound     = carrier.NotFound
 	Refused      = carrier.Refused
 	TargetGone   = carrier.TargetGone
@@ -55,15 +74,20 @@ type Entry struct {
 	Set     json.RawMessage `json:"set"`           // the fault's parameters
 	// Seed is the one in use; with it and the same packets the same drops and
 	// delays happen again. 0 with netem, which cannot repeat itself.
-	Seed        uint64       `json:"seed,omitempty"`
-	Measured    *Measurement `json:"measured,omitempty"`
-	Packets     Packets      `json:"packets"`
-	RequestedAt time.Time    `json:"requested_at,omitzero"`
-	ActiveAt    time.Time    `json:"active_at,omitzero"`
-	RevertedAt  time.Time    `json:"reverted_at,omitzero"`
-	EndsAt      time.Time    `json:"ends_at,omitzero"`
-	State       State        `json:"state"`
-	Reason      string       `json:"reason,omitempty"`
+	Seed     uint64       `json:"seed,omitempty"`
+	Measured *Measurement `json:"measured,omitempty"`
+	// Gone is what was measured when it was taken away, where its probe tells.
+	Gone *Measurement `json:"gone,omitempty"`
+	// Unmeasured says that it was taken away and nobody was left to measure against;
+	// Reason tells why.
+	Unmeasured  bool      `json:"unmeasured,omitempty"`
+	Packets     Packets   `json:"packets"`
+	RequestedAt time.Time `json:"requested_at,omitzero"`
+	ActiveAt    time.Time `json:"active_at,omitzero"`
+	RevertedAt  time.Time `json:"reverted_at,omitzero"`
+	EndsAt      time.Time `json:"ends_at,omitzero"`
+	State       State     `json:"state"`
+	Reason      string    `json:"reason,omitempty"`
 	// Notes tell, with their times, what has changed since it was asked for, such as the
 	// addresses of a peer's name.
 	Notes []string `json:"notes,omitempty"`

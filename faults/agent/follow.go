@@ -25,7 +25,7 @@ func (a *Agent) follow(ctx context.Context, events <-chan engine.Event) {
 			switch ev.Action {
 			case "start", "die", "destroy", "unpause":
 				for _, in := range a.injections() {
-					if in.target == ev.ID {
+					if in.on() == ev.ID {
 						in.nudge()
 					}
 				}
@@ -55,10 +55,10 @@ func (a *Agent) hear(e Entry) {
 	for _, in := range a.injections() {
 		in.mu.Lock()
 		inside := in.inside
-		if inside == e.ID {
-			in.entry.Packets, in.entry.Notes = e.Packets, e.Notes
-		}
 		in.mu.Unlock()
+		if inside == e.ID {
+			in.learn(e)
+		}
 		if in.id != e.ID[:i] {
 			continue
 		}
@@ -87,7 +87,7 @@ func (a *Agent) died(ctx context.Context) {
 			pids = append(pids, in.pid)
 		}
 		in.mu.Unlock()
-		in.lost("the agent has ended")
+		in.lost(agentEnded)
 	}
 	if len(pids) == 0 {
 		return

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -50,7 +49,8 @@ func (h Holding) taken(err error) error {
 // Hold injects one fault and holds it until ctx or its time to live ends; then it
 // is reverted. What dead agents and their starters left is removed first. show gets the
 // entry as soon as the fault is active, and again every second. The entry given is
-// the last, with the state Reverted or Expired; a fault that was lost is an error.
+// the last, with the state Reverted or Expired; a fault that was lost is an error, and so
+// is one that is not proved gone two minutes after its time.
 func Hold(ctx context.Context, h Holding, show func(Entry)) (Entry, error) {
 	c, err := h.Engine.Inspect(ctx, h.Container)
 	if err != nil {
@@ -63,15 +63,16 @@ func Hold(ctx context.Context, h Holding, show func(Entry)) (Entry, error) {
 	if err != nil {
 		return Entry{}, h.taken(err)
 	}
-	e, err := a.hold(ctx, c.ID, h, show)
+	e, err := a.hold(ctx, c.ID, c.Name, h, show)
 	return e, errors.Join(err, a.Close(ctx))
 }
 
-func (a *Agent) hold(ctx context.Context, id string, h Holding, show func(Entry)) (Entry, error) {
+func (a *Agent) hold(ctx context.Context, id, name string, h Holding, show func(Entry)) (Entry, error) {
 	if _, err := a.Sweep(ctx, id); err != nil {
 		return Entry{}, err
 	}
 	h.Options.AnyTarget = true
+	h.Options.Recreated = h.Container == name // who gave an id means that container
 	in, err := a.Inject(ctx, id, h.Fault, h.Options)
 	if err != nil {
 		return Entry{}, err
@@ -92,9 +93,16 @@ func (a *Agent) hold(ctx context.Context, id string, h Holding, show func(Entry)
 			}
 			return e, nil
 		case <-tick.C:
+			if e := in.Status(); e.State == Active && time.Since(e.EndsAt) > overtime {
+				return e, &Error{Code: Unproved, Message: "the fault's time is over, and it is not proved gone: " + e.Reason,
+					Remedy: "its agent is ended by force, and what it held with it"}
+			}
 		}
 	}
 }
+
+// overtime is how long after its time the end of a fault may be waited for.
+const overtime = 2 * time.Minute
 
 // Detach has a helper container hold an injection, so that it goes on when this
 // process has ended, and answers when the fault is active. The helper runs the
@@ -193,103 +201,4 @@ func told(stderr string) error {
 		}
 	}
 	return e
-}
-
-// Held is an injection outside any lab that is on.
-type Held struct {
-	ID       string    `json:"id"`
-	Kind     string    `json:"kind"`
-	Target   string    `json:"target"`   // name of the container
-	Detached bool      `json:"detached"` // held by a helper, not by a command somewhere
-	Since    time.Time `json:"since"`
-
-	parts []engine.Container // helper first
-}
-
-// ListHeld finds the injections outside any lab, oldest first.
-func ListHeld(ctx context.Context, e *engine.Engine) ([]Held, error) {
-	cs, err := e.List(ctx, LabelInjection)
-	if err != nil {
-		return nil, err
-	}
-	var out []Held
-	at := map[string]int{}
-	for _, c := range cs {
-		id := c.Labels[LabelInjection]
-		i, known := at[id]
-		if !known {
-			i, at[id] = len(out), len(out)
-			out = append(out, Held{ID: id, Kind: c.Labels[LabelKind], Target: c.Labels[LabelTarget], Since: c.Created})
-		}
-		h := &out[i]
-		if c.Created.Before(h.Since) {
-			h.Since = c.Created
-		}
-		if c.Labels[labelPart] == "helper" {
-			h.Detached = true
-			h.parts = append([]engine.Container{c}, h.parts...)
-		} else {
-			h.parts = append(h.parts, c)
-		}
-	}
-	slices.SortStableFunc(out, func(a, b Held) int { return a.Since.Compare(b.Since) })
-	return out, nil
-}
-
-// Revert ends the injection, whoever holds it, and answers when its containers are
-// gone. The entry says how it ended, and is empty when nobody told.
-func (h Held) Revert(ctx context.Context, e *engine.Engine) (Entry, error) {
-	var last Entry
-	for _, c := range h.parts {
-		entry, err := finish(ctx, e, c)
-		if err != nil && !engine.IsNotFound(err) {
-			return last, fmt.Errorf("revert %s: %w", h.ID, err)
-		}
-		if entry.ID != "" {
-			last = entry
-		}
-	}
-	return last, nil
-}
-
-// finish asks a part to end, reads the entries that it writes meanwhile if it is a
-// helper, and waits until its container is gone.
-func finish(ctx context.Context, e *engine.Engine, c engine.Container) (Entry, error) {
-	var last Entry
-	if !c.Running() {
-		return last, e.Remove(ctx, c.ID)
-	}
-	read := make(chan struct{})
-	close(read)
-	if c.Labels[labelPart] == "helper" {
-		out, err := e.Output(ctx, c.ID, &bytes.Buffer{})
-		if err != nil {
-			return last, err
-		}
-		defer out.Close()
-		read = make(chan struct{})
-		go func() {
-			defer close(read)
-			for dec := json.NewDecoder(out); ; {
-				var entry Entry
-				if dec.Decode(&entry) != nil {
-					return
-				}
-				last = entry
-			}
-		}()
-	}
-	if err := e.Stop(ctx, c.ID, 30*time.Second); err != nil {
-		return last, err
-	}
-	<-read
-	for range 100 { // 10 s, then by force
-		if _, err := e.Inspect(ctx, c.ID); engine.IsNotFound(err) {
-			return last, nil
-		}
-		if !pause(ctx, 100*time.Millisecond) {
-			return last, ctx.Err()
-		}
-	}
-	return last, e.Remove(ctx, c.ID)
 }

@@ -13,20 +13,22 @@ import (
 )
 
 // Injection is one fault in one container. It follows the container through
-// restarts until it is reverted, expires, or the container is removed.
+// restarts until it is reverted, expires, or the container is removed. One whose end
+// the agent does not confirm stays active on the record.
 type Injection struct {
-	agent  *Agent
-	id     string
-	target string // full id of the container
-	opts   InjectOptions
-	params json.RawMessage // of the fault, secrets included
-	kick   chan struct{}   // something may have happened to the target
-	quit   chan struct{}   // closed when it has ended; the follower goes
-	once   sync.Once
+	agent   *Agent
+	id      string
+	follows string // name of the container, if one that takes it is the target then
+	opts    InjectOptions
+	params  json.RawMessage // of the fault, secrets included
+	kick    chan struct{}   // something may have happened to the target
+	quit    chan struct{}   // closed when it has ended; the follower goes
+	once    sync.Once
 
 	turn sync.Mutex // held while something is done to the target
 
 	mu     sync.Mutex
+	target string // full id of the container
 	entry  Entry
 	past   []Entry // how it ended in earlier lives of the target
 	inside string  // id in the agent, of this life of the target
@@ -130,11 +132,16 @@ func (in *Injection) Revert(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	in.mu.Lock()
-	in.entry.Packets, in.entry.Notes = e.Packets, e.Notes
-	in.mu.Unlock()
+	in.learn(*e)
 	in.finish(e.State, e.Reason)
 	return nil
+}
+
+// learn takes over what the agent has put on the record at the end.
+func (in *Injection) learn(e Entry) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	in.entry.Packets, in.entry.Notes, in.entry.Gone, in.entry.Unmeasured = e.Packets, e.Notes, e.Gone, e.Unmeasured
 }
 
 // finish puts the end on the record.
@@ -163,7 +170,7 @@ func (in *Injection) follow() {
 		case <-in.quit:
 			return
 		case <-in.agent.client.Done():
-			in.lost("the agent has ended")
+			in.lost(agentEnded)
 			return
 		case <-ttl.C:
 			in.mu.Lock()
@@ -171,11 +178,13 @@ func (in *Injection) follow() {
 			in.mu.Unlock()
 			if up && !late { // the agent's own clock comes first
 				late = true
-				ttl.Reset(5 * time.Second)
+				ttl.Reset(grace)
 				continue
 			}
-			in.conclude(Expired, "its time to live was over")
-			return
+			if in.overdue(ctx) {
+				return
+			}
+			ttl.Reset(grace)
 		case <-in.kick:
 			in.look(ctx)
 		}

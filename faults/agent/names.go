@@ -122,6 +122,14 @@ func (n *named) stop() {
 	}
 }
 
+// Gone implements [carrier.Witness].
+func (n *named) Gone() *Measurement {
+	if c, ok := n.Carrier.(carrier.Witness); ok {
+		return c.Gone()
+	}
+	return nil
+}
+
 // Notes implements [carrier.Noter].
 func (n *named) Notes() []string {
 	n.mu.Lock()

@@ -12,6 +12,7 @@ import (
 
 // packetFault carries a fault on packets: an effect in a space.
 type packetFault struct {
+	carrier.Seen
 	space  space
 	effect effect
 	probes []string
@@ -86,7 +87,9 @@ func (f *packetFault) Take(ctx context.Context) error {
 	if f.effect.either().trained() {
 		return f.takenTrained(ctx)
 	}
-	return proveGone(ctx, f.space, f.effect, f.route)
+	m, err := proveGone(ctx, f.space, f.effect, f.route)
+	f.See(m)
+	return err
 }
 
 func (f *packetFault) Drop() error { return f.space.uninstall(f.effect.id) }

@@ -190,8 +190,9 @@ func proveActive(ctx context.Context, sp space, e effect, r route, before time.D
 		m.Address, m.Method, m.AddedMS, ms(set.delay), m.LossPercent, m.Probes, m.LossBand[0], m.LossBand[1]), m.Saw))
 }
 
-// proveGone measures until the effect of e, no longer installed, is not seen any more.
-func proveGone(ctx context.Context, sp space, e effect, r route) error {
+// proveGone measures until the effect of e, no longer installed, is not seen any more,
+// and gives what it saw then.
+func proveGone(ctx context.Context, sp space, e effect, r route) (*Measurement, error) {
 	left := r.expect(sp.effects())
 	was := r.expect([]effect{e})
 	n := probeCount(was)
@@ -209,13 +210,13 @@ func proveGone(ctx context.Context, sp space, e effect, r route) error {
 		}
 		res, err := sp.probe(ctx, run)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		if len(res.rtts) == 0 && left.loss == 1 {
-			return hidden(r.to)
+			return nil, hidden(r.to)
 		}
 		if len(res.rtts) == 0 && was.loss < 1 {
-			return errorf(NoProbe, "not measured again: %s does not answer any more", r.to)
+			return nil, errorf(NoProbe, "not measured again: %s does not answer any more", r.to)
 		}
 		rest := median(res.rtts) - r.bare - left.delay
 		if was.jitter == 0 && left.jitter == 0 && len(res.rtts) > 0 {
@@ -225,14 +226,14 @@ func proveGone(ctx context.Context, sp space, e effect, r route) error {
 		}
 		if lossGone(res.lost(), res.sent, left) && (was.delay == 0 || delayGone(rest, was.delay)) &&
 			(was.twice == 0 || twiceGone(res.twice, res.sent, left)) {
-			return nil
+			return measurement(r, res, r.bare, left), nil
 		}
 		why = fmt.Sprintf("%.2f ms of %.2f ms left, lost %d of %d, %d answered twice", ms(rest), ms(was.delay), res.lost(), res.sent, res.twice)
 	}
 	if err := ctx.Err(); err != nil {
-		return err
+		return nil, err
 	}
-	return errorf(Unproved, "effect still seen at %s after taking it away: %s", r.to, why)
+	return nil, errorf(Unproved, "effect still seen at %s after taking it away: %s", r.to, why)
 }
 
 // hidden says that an effect is away and nobody could see it: another fault is before it.

@@ -26,12 +26,12 @@ var ending = []string{faults.CrashLoop{}.Kind()}
 // first are those of a list, in the order they were asked for, that are put back before
 // in: each was proved with all of them in place, and can be again.
 func (in *Injection) first(list []*Injection) (out []*Injection) {
-	last := slices.Contains(ending, in.kind())
+	last, target := slices.Contains(ending, in.kind()), in.on()
 	for _, o := range list {
 		switch {
 		case o == in && !last:
 			return out
-		case o != in && o.target == in.target && !slices.Contains(ending, o.kind()):
+		case o != in && o.on() == target && !slices.Contains(ending, o.kind()):
 			out = append(out, o)
 		}
 	}
@@ -90,14 +90,21 @@ func (in *Injection) look(ctx context.Context) {
 			return
 		}
 		if left <= 0 {
-			in.conclude(Expired, "its time to live was over")
-			return
+			if pid == 0 {
+				in.conclude(Expired, timeOver)
+			}
+			return // what is still there ends when the agent says so
 		}
-		c, err := in.agent.opts.Engine.Inspect(ctx, in.target)
+		c, err := in.agent.opts.Engine.Inspect(ctx, in.on())
 		switch {
 		case engine.IsNotFound(err):
-			in.lost("the container was removed")
-			return
+			last = err
+			ok, why := in.succeeded(ctx)
+			if !ok {
+				in.lost(why)
+				return
+			}
+			continue
 		case err != nil:
 			last = err
 			continue
@@ -122,5 +129,5 @@ func (in *Injection) look(ctx context.Context) {
 			return // the follower sees it as well
 		}
 	}
-	in.lost("not put back after a restart: " + last.Error())
+	in.lost(notPutBack + last.Error())
 }

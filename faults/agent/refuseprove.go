@@ -73,7 +73,7 @@ func (f *cutFault) proveRefused(ctx context.Context) (*Measurement, error) {
 func (f *cutFault) proveNotRefused(ctx context.Context) error {
 	r := f.routes[0]
 	if r.method == methodDNS && r.to.port != 53 {
-		return errorf(NoProbe, "not measured again: udp port %s is not probed without the fault", r.to)
+		return errorf(Unmeasurable, "not measured again: udp port %s is not probed without the fault", r.to)
 	}
 	var res refusalResult
 	for try := range attempts {
@@ -90,6 +90,8 @@ func (f *cutFault) proveNotRefused(ctx context.Context) error {
 		case res.refused == 0 && res.answered == 0 && o.loss == 1:
 			return hidden(r.to)
 		case res.refused == 0 || f.before.refused > 0:
+			f.See(&Measurement{Method: r.method, Address: r.to.String(), Probes: res.sent,
+				Saw: fmt.Sprintf("%d of %d probes of %s were refused, %d answered; %d were refused before the fault", res.refused, res.sent, r.to, res.answered, f.before.refused)})
 			return nil
 		}
 		for _, e := range f.space.effects() {

@@ -114,12 +114,17 @@ func (f *cutFault) connectionReset(ctx context.Context, to endpoint) (string, er
 // proveNoResets sends data segments again: only resets of the fault's own count.
 func (f *cutFault) proveNoResets(ctx context.Context) error {
 	if len(f.routes) == 0 {
-		return errorf(NoProbe, "not measured again: only the peer's data was reset")
+		return errorf(Unmeasurable, "not measured again: only the peer's data was reset")
 	}
 	r := f.routes[0]
 	res, err := f.space.resets(ctx, probeRun{to: r.to, count: cutProbes, interval: cutInterval, wait: 100 * time.Millisecond})
-	if err != nil || len(res.rtts) == 0 {
+	if err != nil {
 		return err
+	}
+	if len(res.rtts) == 0 {
+		f.See(&Measurement{Method: "tcp", Address: r.to.String(), Probes: res.sent, Lost: res.sent,
+			Saw: fmt.Sprintf("none of %d data segments to %s was reset", res.sent, r.to)})
+		return nil
 	}
 	for _, e := range f.space.effects() {
 		if e.cut == cutReset && e.match.matches(r.to, "tcp") {

@@ -142,5 +142,8 @@ func (a *testAgent) take(t testing.TB, id string) *Entry {
 	if err != nil {
 		t.Fatalf("revert %s: %v", id, err)
 	}
+	if e.State == Reverted && e.Reason == "" && e.Gone == nil {
+		t.Errorf("the record of %s does not say what was measured when it was taken away", e.Kind)
+	}
 	return e
 }

@@ -97,6 +97,7 @@ func (f *packetFault) takenTrained(ctx context.Context) error {
 		}
 		if l := f.effect.link(); l.rate > 0 {
 			if f.carried(res) >= excess*float64(l.rate) {
+				f.see(res, fmt.Sprintf("%d of %d probes were answered at %s", len(res.came), res.sent, bitRate(f.carried(res))))
 				return nil
 			}
 			why = fmt.Sprintf("probes are answered at %s", bitRate(f.carried(res)))
@@ -106,6 +107,7 @@ func (f *packetFault) takenTrained(ctx context.Context) error {
 		lo, _ := f.overtakings(o, len(res.came)-1)
 		n := overtaken(res)
 		if n == 0 || n < lo {
+			f.see(res, fmt.Sprintf("%d of %d answers overtook the one before", n, len(res.came)))
 			return nil
 		}
 		why = fmt.Sprintf("%d of %d answers overtook the one before", n, len(res.came))
@@ -114,6 +116,13 @@ func (f *packetFault) takenTrained(ctx context.Context) error {
 		return err
 	}
 	return errorf(Unproved, "effect still seen at %s after taking it away: %s", f.route.to, why)
+}
+
+// see keeps what a train saw without the effect.
+func (f *packetFault) see(res probeResult, saw string) {
+	m := measurement(f.route, res, median(f.bare.rtts), outlook{})
+	m.LossBand, m.Saw = [2]float64{0, 100}, saw
+	f.See(m)
 }
 
 // judgeTrain says what a train saw, and whether that is what the effect does.

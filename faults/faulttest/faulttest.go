@@ -1,10 +1,14 @@
 // Package faulttest breaks containers from Go tests. What a test injects is taken
-// away at its end, also when it fails, and a fault that is not proved gone fails it.
+// away at its end, also when it fails, the last first. A fault that is not proved gone
+// fails the test, also where nobody was left to measure against, and so does one that
+// broke off because its agent died or because it could not be put back after a restart.
 package faulttest
 
 import (
 	"context"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -22,6 +26,9 @@ type Injector struct {
 	t      testing.TB
 	agent  *agent.Agent
 	engine *engine.Engine
+
+	mu  sync.Mutex
+	all []*agent.Injection
 }
 
 // Start runs an agent for a test, on the engine that DOCKER_HOST or the default
@@ -45,7 +52,7 @@ func Start(t testing.TB) *Injector {
 		e.Close()
 		t.Fatal(err)
 	}
-	in := &Injector{t, a, e}
+	in := &Injector{t: t, agent: a, engine: e}
 	t.Cleanup(func() { in.finish(mark) })
 	return in
 }
@@ -64,6 +71,9 @@ func (in *Injector) Inject(container string, f faults.Fault, opts ...agent.Injec
 	if err != nil {
 		in.t.Fatalf("inject %s: %v", f.Kind(), err)
 	}
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	in.all = append(in.all, x)
 	return x
 }
 
@@ -76,12 +86,21 @@ func (in *Injector) finish(mark string) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(in.t.Context()), time.Minute)
 	defer cancel()
 	defer in.engine.Close()
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	for _, x := range slices.Backward(in.all) {
+		// Each was proved with those before it in place, and is again. Close tells of errors.
+		_ = x.Revert(ctx)
+	}
 	if err := in.agent.Close(ctx); err != nil {
 		in.t.Errorf("take the faults away: %v", err)
 	}
 	for _, e := range in.agent.Journal() {
 		if e.State == agent.Active {
 			in.t.Errorf("%s on %s is still active", e.Kind, e.Target)
+		}
+		if why := e.Unseen(); why != "" {
+			in.t.Errorf("%s on %s is %s: %s", e.Kind, e.Target, e.State, why)
 		}
 	}
 	left, err := in.engine.List(ctx, labelTest+"="+mark)

@@ -1,7 +1,9 @@
 package faulttest
 
 import (
+	"maps"
 	"runtime"
+	"slices"
 	"testing"
 	"time"
 
@@ -69,6 +71,54 @@ func TestInjectThatCannotWork(t *testing.T) {
 	if took := enginetest.Refusal(t, e, id); took > 100*time.Millisecond {
 		t.Errorf("answers in %v after the test", took)
 	}
+}
+
+// A test whose fault broke off, or was not seen to go, has not tested what it says.
+func TestUnseenEndsFailTheTest(t *testing.T) {
+	e, id := target(t)
+	peer := enginetest.Run(t, e, engine.Spec{Image: inspect(t, e, id).Image, Cmd: []string{"agent"}, StdinOnce: true})
+	for what, spoil := range map[string]func(in *Injector){
+		"nothing happens": func(*Injector) {},
+		"the agent dies": func(in *Injector) {
+			if err := e.Kill(t.Context(), in.agent.ContainerID(), "SIGKILL"); err != nil {
+				t.Fatal(err)
+			}
+			<-in.agent.Done()
+		},
+		"the peer is gone": func(*Injector) {
+			if err := e.Stop(t.Context(), peer, 0); err != nil {
+				t.Fatal(err)
+			}
+		},
+	} {
+		if err := e.Start(t.Context(), peer); err != nil {
+			t.Fatal(err)
+		}
+		fake := &failing{TB: t}
+		in := Start(fake)
+		probes := slices.Collect(maps.Values(inspect(t, e, peer).Networks))
+		// What is injected second hides the first, and is taken away first.
+		in.Inject(id, faults.Latency{Delay: 50 * time.Millisecond}, agent.InjectOptions{Probes: probes})
+		if what == "nothing happens" {
+			in.Inject(id, faults.BlackHole{}, agent.InjectOptions{Probes: probes})
+		}
+		spoil(in)
+		for _, f := range fake.cleanups {
+			f()
+		}
+		if failed := fake.errors > 0; failed != (what != "nothing happens") {
+			t.Errorf("%s: %d errors", what, fake.errors)
+		}
+	}
+}
+
+func inspect(t *testing.T, e *engine.Engine, id string) engine.Container {
+	t.Helper()
+	c, err := e.Inspect(t.Context(), id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
 }
 
 // failing is a test that may fail.

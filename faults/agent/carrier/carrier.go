@@ -40,8 +40,9 @@ type Carrier interface {
 	// begun when it fails, or when ctx ends, is taken away by Drop, which follows.
 	Place(ctx context.Context) (Placed, error)
 	// Take takes the fault away and answers when a probe finds it gone. An error of
-	// code NoProbe says that it is away and nobody was left to measure against. It may
-	// be called again after an error.
+	// code NoProbe says that it is away and nobody was left to measure against, one of
+	// code Unmeasurable that nothing of this fault can be measured again. It may be
+	// called again after an error.
 	Take(ctx context.Context) error
 	// Drop takes the fault away at once and proves nothing: injecting failed, the
 	// target has gone, or the agent is ending. It may come after any other call.
@@ -53,6 +54,19 @@ type Carrier interface {
 // Noter is a carrier that keeps a record of what has changed since Place, such as
 // the addresses of a peer's name. Notes is called like Packets.
 type Noter interface{ Notes() []string }
+
+// Witness is a carrier that tells what the probe of Take measured: the fault's target
+// without the fault. Gone is called after Take has succeeded; nil is nothing.
+type Witness interface{ Gone() *Measurement }
+
+// Seen is the Witness of a carrier that embeds it.
+type Seen struct{ gone *Measurement }
+
+// See keeps a measurement of Take's.
+func (s *Seen) See(m *Measurement) { s.gone = m }
+
+// Gone implements [Witness].
+func (s *Seen) Gone() *Measurement { return s.gone }
 
 // Placed is what Place answers.
 type Placed struct {

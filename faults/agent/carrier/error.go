@@ -11,6 +11,7 @@ const (
 	NotSupported Code = "not-supported" // the kernel lacks something
 	Unproved     Code = "unproved"      // the effect was not seen; it was undone
 	NoProbe      Code = "no-probe"      // nobody answered a probe; nothing was done
+	Unmeasurable Code = "unmeasurable"  // it is away, and nothing can be measured again
 	NotFound     Code = "not-found"     // no such injection
 	Refused      Code = "refused"       // not ours to touch
 	TargetGone   Code = "target-gone"   // the process or the container has ended
@@ -33,6 +34,7 @@ var usual = map[Code]string{
 	NotSupported: "faultlab doctor tells what is missing and how to get it",
 	Unproved:     "try again when the machine is less busy, or measure elsewhere with probe addresses",
 	NoProbe:      "name a probe address that answers, such as another container of the network",
+	Unmeasurable: "see whether the target works as before",
 	NotFound:     "faultlab revert --list tells what is on",
 	TargetGone:   "see why it ended (docker logs), start it and inject again",
 	Failed:       "faultlab doctor tells whether all that faults need is there",

@@ -69,10 +69,10 @@ func (a *testAgent) take(t *testing.T, id string) {
 	for range 2 {
 		start := time.Now()
 		e, err := a.Revert(t.Context(), id)
-		if err != nil || e.State != agent.Reverted || e.Reason != "" {
+		if err != nil || e.State != agent.Reverted || e.Reason != "" || e.Gone == nil {
 			t.Fatalf("revert %s: %+v, %v", id, e, err)
 		}
-		t.Logf("reverted %s in %v", e.Kind, time.Since(start).Round(time.Millisecond))
+		t.Logf("reverted %s in %v: %s", e.Kind, time.Since(start).Round(time.Millisecond), e.Gone.Saw)
 	}
 }
 

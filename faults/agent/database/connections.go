@@ -186,7 +186,10 @@ func (f *connections) Take(ctx context.Context) error {
 		return noProbe(err)
 	}
 	defer look.Close(ctx)
-	return sessionsGone(ctx, look, pids)
+	if err = sessionsGone(ctx, look, pids); err == nil {
+		f.See(&carrier.Measurement{Method: "connect", Address: "postgresql", Probes: 1, Saw: fmt.Sprintf("a connection was opened; none of the %d held is left", len(pids))})
+	}
+	return err
 }
 
 func (f *connections) Drop() error {

@@ -58,6 +58,7 @@ func Carry(o carrier.Order, holds *trap.Holds) (carrier.Carrier, error) {
 
 // base is what all carriers here have.
 type base struct {
+	carrier.Seen
 	server
 	keeper carrier.Keeper
 	probes *atomic.Uint64 // what is counted as hit

@@ -124,6 +124,7 @@ func (f *index) Take(ctx context.Context) error {
 	if !e.uses(d.bare) {
 		return carrier.Errorf(carrier.NoProbe, "%s is back as it was; the plan uses %s now", d.Name, e.Plan)
 	}
+	f.See(&carrier.Measurement{Method: "explain", Address: d.Name, Probes: 1, AfterMS: e.Time, Saw: fmt.Sprintf("%.200s: %s in %.2f ms", f.query, e.Plan, e.Time)})
 	return nil
 }
 

@@ -125,7 +125,10 @@ func (l *lock) Take(ctx context.Context) error {
 		return noProbe(err)
 	}
 	defer look.Close(ctx)
-	return sessionsGone(ctx, look, []uint32{l.pid})
+	if err = sessionsGone(ctx, look, []uint32{l.pid}); err == nil {
+		l.See(&carrier.Measurement{Method: "sql", Address: l.table.name, Probes: 1, Saw: fmt.Sprintf("session %d and its locks are gone", l.pid)})
+	}
+	return err
 }
 
 // Drop ends the session, and the transaction and its lock with it.

@@ -196,6 +196,7 @@ func (f *memory) Take(ctx context.Context) error {
 	if err := write1(ctx, c); err != nil {
 		return noProbe(err)
 	}
+	f.See(&carrier.Measurement{Method: "redis", Address: c.Options().Addr, Probes: 1, Saw: "the limit is back, and a write succeeded"})
 	return nil
 }
 

@@ -171,12 +171,15 @@ func (f *pause) Take(ctx context.Context) error {
 	if err := f.Drop(); err != nil {
 		return err
 	}
-	if _, err := f.ask(ctx, 2*time.Second); err != nil {
+	took, err := f.ask(ctx, 2*time.Second)
+	if err != nil {
 		if errors.Is(err, context.DeadlineExceeded) {
 			return carrier.Errorf(carrier.Unproved, "Redis still does not answer: %v", err)
 		}
 		return noProbe(err)
 	}
+	f.See(&carrier.Measurement{Method: "redis", Address: "redis", Probes: 1, AfterMS: carrier.Milliseconds(took),
+		Saw: fmt.Sprintf("%s was answered after %.2f ms", f.probeName(), carrier.Milliseconds(took))})
 	return nil
 }
 

@@ -229,5 +229,6 @@ func (f *replica) Take(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("the replica catches up: %w", err)
 	}
+	f.See(&carrier.Measurement{Method: "wal", Address: "replica", Probes: 1, Saw: "the replica has applied all it had received, up to " + received})
 	return nil
 }

@@ -200,6 +200,8 @@ func (f *statement) Take(ctx context.Context) error {
 	if d > f.before+f.fault.Delay/2 {
 		return carrier.Errorf(carrier.Unproved, "effect still seen: a statement with the text took %s", d)
 	}
+	f.See(&carrier.Measurement{Method: "statement", Address: "postgresql", Probes: 5,
+		BeforeMS: carrier.Milliseconds(f.before), AfterMS: carrier.Milliseconds(d), AddedMS: carrier.Milliseconds(d - f.before)})
 	return nil
 }
 

@@ -176,5 +176,7 @@ func (f *statistics) Take(ctx context.Context) error {
 	if reckoned < rows/2-10 || reckoned > 2*rows+1000 {
 		return carrier.Errorf(carrier.Unproved, "the planner reckons with %.0f rows in %s; there are %.0f", reckoned, table, rows)
 	}
+	f.See(&carrier.Measurement{Method: "explain", Address: table, Probes: 1,
+		Saw: fmt.Sprintf("the planner reckons with %.0f rows in %s; there are %.0f", reckoned, table, rows)})
 	return nil
 }

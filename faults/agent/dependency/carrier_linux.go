@@ -18,6 +18,7 @@ const attempts = 3 // a count outside its band is taken again: bands are 99.9 pe
 
 // Fault carries one fault: a stage of the proxy of its port.
 type Fault struct {
+	carrier.Seen
 	proxies *Proxies
 	order   carrier.Order
 	calls   faults.Calls
@@ -206,6 +207,8 @@ func (f *Fault) Take(ctx context.Context) error {
 			return err
 		}
 		if fine > 0 && f.stage.absent(felt, n) {
+			f.See(&carrier.Measurement{Method: "tcp", Address: f.ask.to, Probes: n,
+				Saw: fmt.Sprintf("%d of %d calls were answered as before the fault, %d as with it", fine, n, felt)})
 			return nil
 		}
 		if !last.connected {

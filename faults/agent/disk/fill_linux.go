@@ -38,6 +38,7 @@ func (m Machine) Carry(o carrier.Order) (carrier.Carrier, error) {
 
 // fill holds a file without a name, whose space the kernel frees with the agent's end.
 type fill struct {
+	carrier.Seen
 	o         carrier.Order
 	fault     faults.DiskFill
 	dir, file int
@@ -168,6 +169,10 @@ func (f *fill) Take(context.Context) error {
 	now, err := f.size()
 	if err == nil && now.free < before.free+f.took/2 {
 		err = carrier.Errorf(carrier.Unproved, "%s has %d bytes free after %d were given back", f.fault.Path, now.free, f.took)
+	}
+	if err == nil {
+		f.See(&carrier.Measurement{Method: "statfs", Address: f.fault.Path, Probes: 1,
+			Saw: fmt.Sprintf("%d bytes are free, %d before it was taken away", now.free, before.free)})
 	}
 	return errors.Join(err, f.Drop())
 }

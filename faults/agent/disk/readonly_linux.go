@@ -14,6 +14,7 @@ import (
 
 // readonly sets one attribute of one mount of the container's.
 type readonly struct {
+	carrier.Seen
 	o       carrier.Order
 	fault   faults.DiskReadonly
 	mount   mount
@@ -90,8 +91,12 @@ func (r *readonly) Take(context.Context) error {
 	if now, err := inode(r.o.Target.PID); err != nil || now != r.mount.Namespace {
 		return nil // gone with the target
 	}
-	if err := r.write(); errors.Is(err, unix.EROFS) {
+	err := r.write()
+	if errors.Is(err, unix.EROFS) {
 		return carrier.Errorf(carrier.Unproved, "%s is still read-only", r.fault.Path)
+	}
+	if err == nil {
+		r.See(&carrier.Measurement{Method: "write", Address: r.fault.Path, Probes: 1, Saw: "it can be written"})
 	}
 	return nil
 }

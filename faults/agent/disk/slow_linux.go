@@ -19,6 +19,7 @@ import (
 
 // slow limits what the control group of the target may read and write on one disk.
 type slow struct {
+	carrier.Seen
 	m      Machine
 	o      carrier.Order
 	fault  faults.DiskSlow
@@ -186,6 +187,7 @@ func (s *slow) Take(ctx context.Context) error {
 		if took >= l.least() {
 			return carrier.Errorf(carrier.Unproved, "effect still seen: a process of the container %s", l.show(took))
 		}
+		s.See(&carrier.Measurement{Method: "stand-in", Address: s.fault.Path, Probes: 1, Saw: "a process of the container " + l.show(took)})
 	}
 	return nil
 }

@@ -81,6 +81,7 @@ func (p *pidLimit) Take(ctx context.Context) error {
 		if n, refused, err := s.Fork(ctx, want); err != nil || refused {
 			return carrier.Errorf(carrier.Unproved, "effect still seen: fork failed after %d processes (%v)", n, err)
 		}
+		p.See(saw("stand-in", p.group.Path, fmt.Sprintf("%d processes more could be made", want)))
 		return nil
 	})
 }

@@ -148,6 +148,9 @@ func (f *fdLimit) Take(context.Context) error {
 		return nil // it has ended
 	}
 	now, err := limitOf(f.o.Target.PID)
+	if err == nil && now > f.limit {
+		f.See(saw("prlimit", fmt.Sprint("pid ", f.o.Target.PID), fmt.Sprintf("%d files may be open", now)))
+	}
 	if err != nil || now > f.limit {
 		return nil
 	}

@@ -156,6 +156,9 @@ func (l *memoryLimit) Take(ctx context.Context) error {
 		most := uint64(0)
 		for range 3 { // a busy machine may not look when most is in use
 			top, err := l.reach(ctx, bytes)
+			if err == nil {
+				l.See(saw("stand-in", l.mem.group.Path, fmt.Sprintf("%d MiB could be used; the limit is %s", top/mib, now)))
+			}
 			if err != nil || top > bytes+overdraft || ledger.Strictness(now) <= float64(bytes+above*mib) {
 				return err
 			}

@@ -108,6 +108,7 @@ func (p *pause) Take(ctx context.Context) error {
 	if err := p.pulse.Await(answer); err != nil {
 		return carrier.Errorf(carrier.Unproved, "the target still stands: %v", err)
 	}
+	p.See(saw("stand-in", p.group.Path, "the process that was stopped beside the target's answered"))
 	p.pulse.Stop()
 	return nil
 }

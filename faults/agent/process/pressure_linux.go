@@ -119,7 +119,11 @@ func (p *pressure) Take(context.Context) error {
 	}
 	for end := time.Now().Add(2 * time.Second); ; time.Sleep(5 * time.Millisecond) {
 		now, _, err := p.mem.used()
-		if err != nil || (float64(before)-float64(now))/mib >= 0.5*held-1 {
+		if err != nil {
+			return nil
+		}
+		if freed := (float64(before) - float64(now)) / mib; freed >= 0.5*held-1 {
+			p.See(saw("memory in use", p.mem.group.Path, fmt.Sprintf("the memory in use fell by %.1f MiB; %.1f MiB were taken", freed, held)))
 			return nil
 		}
 		if time.Now().After(end) {

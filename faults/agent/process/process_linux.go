@@ -44,6 +44,7 @@ func (m Machine) Carry(o carrier.Order) (carrier.Carrier, error) {
 
 // base is what the carriers here have in common: their values are in the ledger.
 type base struct {
+	carrier.Seen
 	m Machine
 	o carrier.Order
 }

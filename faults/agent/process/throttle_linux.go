@@ -145,6 +145,7 @@ func (t *throttle) Take(ctx context.Context) error {
 				return err
 			}
 			if got = cpu.Seconds() / wall.Seconds(); got > share*1.2 || strings.HasPrefix(now, "max") || now == "-1" {
+				t.See(saw("stand-in", t.group.Path, fmt.Sprintf("a busy process of the container got %.1f %% of a core in %d ms; the limit is %s", 100*got, wall.Milliseconds(), now)))
 				return nil // without any limit nothing can throttle
 			}
 		}
