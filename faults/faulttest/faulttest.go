@@ -1,5 +1,11 @@
 // Package faulttest breaks containers from Go tests. What a test injects is taken
-// away at its end, also when it fails, and a fault that is not proved gone fails it.
+// away at its end, also when it fails, and a fault that is not proved gone fails it:
+//
+//	in := faulttest.Start(t)
+//	in.Inject(container, faults.Latency{Delay: 200 * time.Millisecond})
+//
+// The test of this package in postgres_test.go is one of a user, whole: it breaks the
+// network of a PostgreSQL that testcontainers-go runs.
 package faulttest
 
 import (
