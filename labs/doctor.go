@@ -55,7 +55,7 @@ func Doctor(ctx context.Context) Health {
 	add(Finding{Name: "engine", OK: true, Detail: fmt.Sprintf("Docker %s, API %s, %s/%s, cgroup v%s, %s", info.Version, info.APIVersion, info.OS, info.Arch, info.CgroupVersion, info.Storage)})
 	add(Finding{Name: "engine runs linux", OK: info.OS == "linux", Detail: info.OS + ", kernel " + info.Kernel, Remedy: "switch Docker Desktop to Linux containers"})
 	add(Finding{Name: "engine is not rootless", OK: !info.Rootless, Detail: fmt.Sprintf("rootless: %v", info.Rootless), Remedy: "faults enter other containers' namespaces; use an engine that runs as root"})
-	add(Finding{Name: "socket", OK: e.SocketPath() != "", Detail: e.SocketPath(), Remedy: "labs need the engine's unix socket; run faultlab on the engine's machine"})
+	add(Finding{Name: "socket", OK: e.SocketPath() != "", Detail: e.SocketPath(), Remedy: "labs and inject --detach need the engine's unix socket (inject and Go tests do without); run faultlab on the engine's machine"})
 	add(Finding{Name: "memory", OK: info.MemoryBytes >= 1<<30, Detail: fmt.Sprintf("%.1f GiB, %d processors", float64(info.MemoryBytes)/(1<<30), info.CPUs), Remedy: "a lab takes up to 400 MiB; give the engine at least 1 GiB"})
 	baseImage(ctx, e, add)
 	h.NetworkBackend = kernel(ctx, e, add)

@@ -124,7 +124,7 @@ func held(cmd *cobra.Command, h agent.Holding, asJSON bool) error {
 			if err != nil || width < 20 {
 				width = 80
 			}
-			fmt.Fprintf(errOut, "\r\x1b[K%.*s", width-1, liveLine(e))
+			fmt.Fprint(errOut, "\r\x1b[K"+liveLine(e, time.Now(), width-1))
 		case !began && asJSON:
 			json.NewEncoder(out).Encode(e)
 		case !began:
@@ -172,12 +172,24 @@ func activeLine(target string, e agent.Entry) string {
 	return fmt.Sprintf("%s is active on %s by %s (id %s): set %s; measured %s.", e.Kind, target, e.Backend, e.ID, settings(e.Set), measured(e.Measured))
 }
 
-func liveLine(e agent.Entry) string {
-	left := time.Until(e.EndsAt).Round(time.Second)
+// liveLine says how it stands, in width characters: what matters most comes first.
+func liveLine(e agent.Entry, now time.Time, width int) string {
+	line := fmt.Sprintf("%s: %v left", e.Kind, e.EndsAt.Sub(now).Round(time.Second))
 	if e.Measured == nil {
-		return fmt.Sprintf("%s: %s; %v left", e.Kind, e.Reason, left)
+		line += "; " + e.Reason
+	} else {
+		line += "; measured " + seen(e.Measured)
+		if n := counted(e.Packets); n != "" {
+			line += "; " + n
+		}
+		if set := settings(e.Set); set != "" {
+			line += "; set " + set
+		}
 	}
-	return fmt.Sprintf("%s: %v left; %s; set %s; measured %s", e.Kind, left, counted(e.Packets), settings(e.Set), measured(e.Measured))
+	if r := []rune(line); len(r) > width {
+		line = string(r[:width-1]) + "…"
+	}
+	return line
 }
 
 func endLine(target string, e agent.Entry) string {
@@ -185,20 +197,24 @@ func endLine(target string, e agent.Entry) string {
 	if e.Reason != "" {
 		how += " (" + e.Reason + ")"
 	}
-	return fmt.Sprintf("%s on %s is %s: %s.", e.Kind, target, how, counted(e.Packets))
+	if n := counted(e.Packets); n != "" {
+		how += ": packets " + n
+	}
+	return fmt.Sprintf("%s on %s is %s.", e.Kind, target, how)
 }
 
+// counted names the counts that are not 0, of packets: many kinds of faults have none.
 func counted(p agent.Packets) string {
-	s := fmt.Sprintf("packets hit %d, dropped %d, delayed %d", p.Hit, p.Dropped, p.Delayed)
-	for _, more := range []struct {
+	var list []string
+	for _, c := range []struct {
 		what string
 		n    uint64
-	}{{"doubled", p.Doubled}, {"damaged", p.Damaged}, {"ahead of others", p.Ahead}} {
-		if more.n > 0 {
-			s += fmt.Sprintf(", %s %d", more.what, more.n)
+	}{{"hit", p.Hit}, {"dropped", p.Dropped}, {"delayed", p.Delayed}, {"doubled", p.Doubled}, {"damaged", p.Damaged}, {"ahead of others", p.Ahead}} {
+		if c.n > 0 {
+			list = append(list, fmt.Sprintf("%s %d", c.what, c.n))
 		}
 	}
-	return s
+	return strings.Join(list, ", ")
 }
 
 // settings are a fault's parameters, without JSON's punctuation.
@@ -214,4 +230,12 @@ func measured(m *agent.Measurement) string {
 		return m.Saw
 	}
 	return fmt.Sprintf("%+.1f ms of round trip, %.1f %% lost, by %d probes (%s) to %s", m.AddedMS, m.LossPercent, m.Probes, m.Method, m.Address)
+}
+
+// seen is what was measured, without how.
+func seen(m *agent.Measurement) string {
+	if m.Saw != "" {
+		return m.Saw
+	}
+	return fmt.Sprintf("%+.1f ms, %.1f %% lost", m.AddedMS, m.LossPercent)
 }

@@ -6,9 +6,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -148,4 +150,38 @@ func TestKilledInjectLeavesNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	without(t, e, name, 5*time.Second)
+}
+
+// Ctrl-C and docker stop's signal take the fault away, and that is no error.
+func TestSignalledInjectReverts(t *testing.T) {
+	e := enginetest.Open(t)
+	name := target(t, e)
+	for _, sig := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM} {
+		t.Run(sig.String(), func(t *testing.T) {
+			cmd := exec.Command("faultlab", "inject", name, "latency", "--param", "delay=200ms")
+			out, err := cmd.StdoutPipe()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := cmd.Start(); err != nil {
+				t.Fatal(err)
+			}
+			defer cmd.Process.Kill()
+			lines := bufio.NewReader(out)
+			if line, err := lines.ReadString('\n'); err != nil || !strings.Contains(line, "is active") {
+				t.Fatalf("%q, %v", line, err)
+			}
+			if err := cmd.Process.Signal(sig); err != nil {
+				t.Fatal(err)
+			}
+			rest, err := io.ReadAll(lines)
+			if err != nil || !strings.Contains(string(rest), "latency on "+name+" is reverted: packets hit ") {
+				t.Errorf("it said %q, %v", rest, err)
+			}
+			if err := cmd.Wait(); err != nil {
+				t.Errorf("it ended with %v", err)
+			}
+			without(t, e, name, time.Second)
+		})
+	}
 }

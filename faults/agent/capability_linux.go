@@ -9,6 +9,8 @@ import (
 	"github.com/vishvananda/netlink"
 	"github.com/vishvananda/netns"
 	"golang.org/x/sys/unix"
+
+	"faultlab/faults/agent/carrier"
 )
 
 // ifbModule is there when the kernel's module ifb is loaded or built in.
@@ -33,11 +35,17 @@ func probeKernel() Capabilities {
 		return Capabilities{Netem: why, NetemIn: why, NFQueue: why, OwnerTables: why}
 	}
 	defer ns.Close()
+	others := make(chan []carrier.Ability, 1)
+	go func() { // the kernel takes its time over rules
+		var out []carrier.Ability
+		for _, list := range abilities {
+			out = append(out, list()...)
+		}
+		others <- out
+	}()
 	c.NFQueue, c.OwnerTables = probeQueue(ns)
 	c.Netem, c.NetemIn = probeNetem(ns, c.NFQueue.OK)
-	for _, list := range abilities {
-		c.Others = append(c.Others, list()...)
-	}
+	c.Others = <-others
 	return c
 }
 

@@ -6,6 +6,7 @@ import (
 	"faultlab/faults/agent/carrier"
 	"faultlab/faults/agent/cgroup"
 	"faultlab/faults/agent/database"
+	"faultlab/faults/agent/dependency"
 	"faultlab/faults/agent/disk"
 	"faultlab/faults/agent/process"
 	"faultlab/faults/agent/trap"
@@ -34,7 +35,7 @@ func (k *linux) carrier(s space, o carrier.Order) (carrier.Carrier, error) {
 }
 
 // abilities are what the families besides that on packets found of what they need.
-var abilities = []func() []carrier.Ability{cgroup.Abilities, trap.Abilities}
+var abilities = []func() []carrier.Ability{refusalAbility, dependency.Abilities, cgroup.Abilities, disk.Abilities, trap.Abilities}
 
 func carryDatabase(s space, o carrier.Order) (carrier.Carrier, error) {
 	return database.Carry(o, &s.(*linuxSpace).kernel.holds)

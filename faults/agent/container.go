@@ -16,17 +16,6 @@ import (
 	"faultlab/faults/engine"
 )
 
-// Options say how to run an agent in a container.
-type Options struct {
-	Engine *engine.Engine
-	Image  string            // whose entry point is the faultlab command; see BuildImage
-	Name   string            // of the container; default: random
-	Labels map[string]string // of the container
-	// TargetLabel ("key" or "key=value") is what a container must carry to be
-	// touched, unless an injection allows any. Empty: nothing is asked for.
-	TargetLabel string
-}
-
 // InjectOptions say how one fault is put in place.
 type InjectOptions struct {
 	ID        string        // in the journal; default: random
@@ -49,6 +38,7 @@ type InjectOptions struct {
 // and every fault with it, when it is closed or when this process dies.
 type Agent struct {
 	opts   Options
+	own    bool // the engine was opened by Start
 	client *Client
 	id     string // of its container
 	stop   context.CancelFunc
@@ -62,7 +52,16 @@ type Agent struct {
 
 // Start runs the agent's container and waits until it answers. Containers of agents
 // that never ran, or are over and still there, are removed first, whoever made them.
-func Start(ctx context.Context, o Options) (*Agent, error) {
+func Start(ctx context.Context, o Options) (a *Agent, err error) {
+	own := o.Engine == nil
+	if err := o.complete(ctx); err != nil {
+		return nil, fmt.Errorf("start agent: %w", err)
+	}
+	defer func() {
+		if err != nil && own {
+			err = errors.Join(err, o.Engine.Close())
+		}
+	}()
 	if err := sweepOrphans(ctx, o.Engine); err != nil {
 		return nil, fmt.Errorf("start agent: %w", err)
 	}
@@ -71,7 +70,7 @@ func Start(ctx context.Context, o Options) (*Agent, error) {
 		return nil, err
 	}
 	life, stop := context.WithCancel(context.WithoutCancel(ctx))
-	a := &Agent{opts: o, client: client, id: id, stop: stop, ended: make(chan Entry, 1024)}
+	a = &Agent{opts: o, own: own, client: client, id: id, stop: stop, ended: make(chan Entry, 1024)}
 	events := o.Engine.Events(life)
 	a.wg.Go(func() { a.follow(life, events) })
 	return a, nil
@@ -284,6 +283,9 @@ func (a *Agent) Close(ctx context.Context) error {
 	errs = append(errs, end(clean, a.opts.Engine, a.client, a.id))
 	a.wg.Wait()
 	close(a.ended)
+	if a.own {
+		errs = append(errs, a.opts.Engine.Close())
+	}
 	return errors.Join(errs...)
 }
 

@@ -100,8 +100,7 @@ func (c *cuts) install(r *cutRules) error {
 	}
 	r.chains = [2]*nftables.Chain{}
 	if r.cut == cutRefuse && (errors.Is(err, unix.ENOENT) || errors.Is(err, unix.EOPNOTSUPP)) {
-		return &Error{Code: NotSupported, Message: fmt.Sprintf("not supported: nftables cannot refuse here, nft_reject_inet is missing: %v", err),
-			Remedy: "load the kernel module nft_reject_inet, or use a black-hole, which needs none"}
+		return noRefusals(err)
 	}
 	return fmt.Errorf("set nftables rules: %w", err)
 }

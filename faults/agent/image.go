@@ -15,6 +15,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"runtime"
+	"strings"
 
 	"faultlab/faults/engine"
 )
@@ -30,9 +31,10 @@ const (
 // BuildImage makes the image that agents (and whatever else runs the faultlab
 // command in a container) run from, and gives its name,
 // faultlab/control:<first 12 digits of the binary's SHA-256>. The image is one
-// file, /faultlab, built static for the engine's machine from the source tree
-// around the working directory or, where there is none, this executable if it
-// fits. An image that exists is not made again. A rootless engine is refused.
+// file, /faultlab, built static for the engine's machine from the source tree (that
+// around the working directory, or the one that the module there requires) or, where
+// there is none, this executable if it fits. An image that exists is not made again.
+// A rootless engine is refused.
 func BuildImage(ctx context.Context, e *engine.Engine) (string, error) {
 	info, err := e.Info(ctx)
 	if err != nil {
@@ -52,7 +54,7 @@ func BuildImage(ctx context.Context, e *engine.Engine) (string, error) {
 
 // executable finds or builds the faultlab command for Linux.
 func executable(ctx context.Context, arch string) (string, error) {
-	root, err := sourceTree()
+	root, err := sourceTree(ctx)
 	if err != nil {
 		return "", err
 	}
@@ -64,7 +66,7 @@ func executable(ctx context.Context, arch string) (string, error) {
 		if why := fits(self, arch); why != nil {
 			return "", &Error{Code: NotSupported,
 				Message: fmt.Sprintf("no source tree of %s here, and %s cannot run in a linux/%s container: %v", module, self, arch, why),
-				Remedy:  "run it from the source tree with go installed, or use the static linux/" + arch + " build"}
+				Remedy:  "run it with go installed from the source tree or from a module that requires it, or use the static linux/" + arch + " build"}
 		}
 		return self, nil
 	}
@@ -76,7 +78,7 @@ func executable(ctx context.Context, arch string) (string, error) {
 // its path. It needs the source tree and Go. Go's own cache makes an unchanged
 // tree cost about a second.
 func BuildBinary(ctx context.Context, command, arch string) (string, error) {
-	root, err := sourceTree()
+	root, err := sourceTree(ctx)
 	if err != nil {
 		return "", err
 	}
@@ -111,8 +113,9 @@ func compile(ctx context.Context, root, command, arch string) (string, error) {
 }
 
 // sourceTree is the module's root around the working directory, or where this
-// binary was built if that is still there; "" if neither is.
-func sourceTree() (string, error) {
+// binary was built if that is still there, or where the module around the working
+// directory has it from (a binary built with -trimpath does not know); "" if none is.
+func sourceTree(ctx context.Context) (string, error) {
 	dir, err := os.Getwd()
 	if err != nil {
 		return "", err
@@ -121,9 +124,15 @@ func sourceTree() (string, error) {
 		return root, nil
 	}
 	if _, file, _, ok := runtime.Caller(0); ok && filepath.IsAbs(file) {
-		return rootAbove(filepath.Dir(file)), nil
+		if root := rootAbove(filepath.Dir(file)); root != "" {
+			return root, nil
+		}
 	}
-	return "", nil
+	out, err := exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Dir}}", module).Output()
+	if err != nil {
+		return "", ctx.Err() // no Go, or no module that requires this one
+	}
+	return strings.TrimSpace(string(out)), nil
 }
 
 var moduleLine = regexp.MustCompile(`(?m)^module ` + module + `$`)

@@ -3,6 +3,7 @@ package agent
 import (
 	"context"
 	"encoding/json"
+	"flag"
 	"fmt"
 	"io"
 	"net/http"
@@ -13,6 +14,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"faultlab/faults/engine"
 )
 
 // The test binary is also the agent, and the process that stands for a target.
@@ -61,7 +64,27 @@ func TestMain(m *testing.M) {
 		<-c
 		os.Exit(0)
 	}
+	if !exampleRuns() {
+		if err := flag.Set("test.skip", "^Example$"); err != nil { // go test's own flag is parsed later, and wins
+			panic(err)
+		}
+	}
 	os.Exit(m.Run())
+}
+
+// exampleRuns says whether there is an engine, as the package's example needs: an
+// example cannot skip itself.
+func exampleRuns() bool {
+	if guest() {
+		return false
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	e, err := engine.Open(ctx)
+	if err == nil {
+		e.Close()
+	}
+	return err == nil || os.Getenv("FAULTLAB_REQUIRE") == "1"
 }
 
 // testAgent is an agent in a process of its own, as in real life.

@@ -17,6 +17,13 @@ const (
 // watched runs f while packets go from the target to the peer, and gives the packets with
 // the time their clock started.
 func (w *world) watched(ctx context.Context, f func() error) ([]packet, time.Time, error) {
+	return w.during(ctx, func(ctx context.Context) ([]packet, time.Time, error) {
+		return stream(ctx, w.pid, netip.AddrPortFrom(w.peer, portEcho), 0, every, 2*felt)
+	}, f)
+}
+
+// during runs f while something is sent.
+func (w *world) during(ctx context.Context, send func(context.Context) ([]packet, time.Time, error), f func() error) ([]packet, time.Time, error) {
 	sending, stop := context.WithCancel(ctx)
 	defer stop()
 	type result struct {
@@ -26,7 +33,7 @@ func (w *world) watched(ctx context.Context, f func() error) ([]packet, time.Tim
 	}
 	done := make(chan result, 1)
 	go func() {
-		all, began, err := stream(sending, w.pid, netip.AddrPortFrom(w.peer, portEcho), 0, every, 2*felt)
+		all, began, err := send(sending)
 		done <- result{all, began, err}
 	}()
 	time.Sleep(10 * time.Millisecond)
@@ -93,6 +100,12 @@ func (w *world) cycle(ctx context.Context, a *agent.Agent, backend string) (cycl
 func measureInject(ctx context.Context, w *world) error {
 	n := w.count(200)
 	floor := w.floors()
+	tox, err := w.startToxiproxy(ctx)
+	if err != nil {
+		return err
+	}
+	defer tox.close()
+	var toxics [4]series // as the columns
 	rows := [][]string{{"how", "n", "first affected packet, ms", "active, ms", "first free packet after the revert, ms", "reverted, ms"}}
 	for _, b := range w.backends() {
 		var felt, active, gone, reverted series
@@ -110,6 +123,16 @@ func measureInject(ctx context.Context, w *world) error {
 					if err := w.measureFloors(ctx, floor); err != nil {
 						return err
 					}
+					if tox == nil {
+						continue
+					}
+					c, err := w.toxic(ctx, tox)
+					if err != nil {
+						return err
+					}
+					for i, took := range []time.Duration{c.felt, c.active, c.gone, c.reverted} {
+						toxics[i] = append(toxics[i], took)
+					}
 				}
 			}
 			return nil
@@ -123,11 +146,14 @@ func measureInject(ctx context.Context, w *world) error {
 		w.figure(2, "delay, "+b, judge(active.p99() <= time.Second && wrong == 0),
 			"active after p50 %s ms, p99 %s ms; %d packets of %d injections were not as said", ms(active.p50()), ms(active.p99()), wrong, n)
 	}
+	if tox != nil {
+		rows = append(rows, []string{"Toxiproxy resident, a toxic by its API", fmt.Sprint(len(toxics[0])), spread(toxics[0]), spread(toxics[1]), spread(toxics[2]), spread(toxics[3])})
+	}
 	for _, f := range floor {
 		rows = append(rows, []string{f.name, fmt.Sprint(len(f.took)), "", spread(f.took), "", ""})
 	}
 	w.table("To inject and to revert", fmt.Sprintf("A delay of %v one-way; a packet each %v tells. Each cell: p50 / p99 / greatest. "+
-		"What follows the agent is the least such a way takes, in turns with it: it proves nothing and follows nothing.", time.Duration(20*time.Millisecond), every), rows...)
+		"What follows the agent is in turns with it, proves nothing and follows nothing: Toxiproxy, whose delay lines of TCP tell, and the least such a way takes.", time.Duration(20*time.Millisecond), every), rows...)
 	return nil
 }
 

@@ -2,13 +2,11 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"math/rand/v2"
 	"syscall"
 	"time"
 
-	"faultlab/faults/agent"
 	"faultlab/faults/agent/netspace"
 	"faultlab/faults/engine"
 )
@@ -18,7 +16,7 @@ func measureCold(ctx context.Context, w *world) error {
 	n := w.count(25)
 	var cold, gone, clean series
 	for range n {
-		f, g, c, err := w.killed(ctx)
+		f, g, c, err := w.killed(ctx, w.resident)
 		if err != nil {
 			return err
 		}
@@ -36,34 +34,55 @@ func measureCold(ctx context.Context, w *world) error {
 	return nil
 }
 
+// victim is a process that is killed while its fault is active.
+type victim struct {
+	kill  func() error
+	close func()      // lets go of what is left of it here
+	gone  func() bool // its containers are
+}
+
+// resident is an agent whose fault is active.
+func (w *world) resident(ctx context.Context) (victim, error) {
+	a, err := w.start(ctx)
+	if err != nil {
+		return victim{}, err
+	}
+	v := victim{
+		close: func() { _ = a.Close(context.WithoutCancel(ctx)) }, // tells that it was killed
+		gone: func() bool {
+			_, err := w.Inspect(ctx, a.ContainerID())
+			return engine.IsNotFound(err)
+		},
+	}
+	_, err = w.inject(ctx, a, w.latency(felt, w.peer, ""), "")
+	if err == nil {
+		var c engine.Container
+		c, err = w.Inspect(ctx, a.ContainerID())
+		v.kill = func() error { return syscall.Kill(c.Pid, syscall.SIGKILL) }
+	}
+	if err != nil {
+		v.close()
+	}
+	return v, err
+}
+
 // killed gives how long a fault took from nothing, and after kill -9 to be gone and to leave nothing.
-func (w *world) killed(ctx context.Context) (cold, gone, clean time.Duration, err error) {
+func (w *world) killed(ctx context.Context, begin func(context.Context) (victim, error)) (cold, gone, clean time.Duration, err error) {
 	before, err := w.left()
 	if err != nil {
 		return 0, 0, 0, err
 	}
 	var called, kill time.Time
-	var a *agent.Agent
-	defer func() {
-		if a != nil {
-			_ = a.Close(context.WithoutCancel(ctx)) // tells that it was killed
-		}
-	}()
 	all, began, err := w.watched(ctx, func() error {
 		called = time.Now()
-		if a, err = w.start(ctx); err != nil {
-			return err
-		}
-		if _, err := w.inject(ctx, a, w.latency(felt, w.peer, ""), ""); err != nil {
-			return err
-		}
-		c, err := w.Inspect(ctx, a.ContainerID())
+		v, err := begin(ctx)
 		if err != nil {
 			return err
 		}
+		defer v.close()
 		time.Sleep(time.Duration(rand.Int64N(int64(50 * time.Millisecond))))
 		kill = time.Now()
-		if err := syscall.Kill(c.Pid, syscall.SIGKILL); err != nil {
+		if err := v.kill(); err != nil {
 			return err
 		}
 		for time.Since(kill) < 15*time.Second {
@@ -71,8 +90,7 @@ func (w *world) killed(ctx context.Context) (cold, gone, clean time.Duration, er
 			if err != nil {
 				return err
 			}
-			_, err = w.Inspect(ctx, a.ContainerID())
-			if now == before && engine.IsNotFound(err) {
+			if now == before && v.gone() {
 				clean = time.Since(kill)
 				break
 			}
@@ -105,40 +123,4 @@ func (w *world) left() (string, error) {
 		return err
 	})
 	return fmt.Sprint(names), err
-}
-
-// measureRestart restarts the target in the middle of a fault.
-func measureRestart(ctx context.Context, w *world) error {
-	n := w.count(20)
-	var took series
-	err := w.with(ctx, func(a *agent.Agent) error {
-		return w.faulted(ctx, a, w.latency(felt, w.peer, ""), "", func(in *agent.Injection) error {
-			for range n {
-				if err := w.Restart(ctx, w.target, 0); err != nil {
-					return err
-				}
-				c, err := w.Inspect(ctx, w.target)
-				if err != nil {
-					return err
-				}
-				back := lost
-				for began := time.Now(); time.Since(began) < 5*time.Second; time.Sleep(5 * time.Millisecond) {
-					if e := in.Status(); e.State == agent.Active && e.PID == c.Pid && e.Measured != nil {
-						back = e.ActiveAt.Sub(c.StartedAt)
-						break
-					}
-				}
-				took = append(took, back)
-			}
-			return nil
-		})
-	})
-	err = errors.Join(err, w.look(ctx))
-	if err != nil {
-		return err
-	}
-	w.figure(7, "docker restart", judge(took.quantile(1) <= time.Second), "p50 %s ms, at most %s ms (n = %d)", ms(took.p50()), ms(took.quantile(1)), n)
-	w.table("A restart of the target in the middle of a fault", fmt.Sprintf("n = %d, from the start of the container's process.", n),
-		[]string{"what", "p50 / p99 / greatest, ms"}, []string{"until the fault is in place again and proved", spread(took)})
-	return nil
 }

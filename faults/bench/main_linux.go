@@ -23,11 +23,13 @@ type part struct {
 var parts = []part{
 	{"inject", measureInject},
 	{"cold", measureCold},
+	{"client", measureClient},
 	{"delay", measureDelay},
 	{"loss", measureLoss},
 	{"overhead", measureOverhead},
 	{"bystander", measureBystander},
 	{"restart", measureRestart},
+	{"oom", measureOOM},
 }
 
 func main() {
@@ -37,7 +39,7 @@ func main() {
 	w := &world{notes: func(format string, args ...any) { fmt.Fprintf(os.Stderr, format+"\n", args...) }}
 	var only, commit string
 	flag.Float64Var(&w.share, "share", 1, "of the full numbers; above 0, up to 10")
-	flag.StringVar(&only, "only", "", "what to measure, of inject, cold, delay, loss, overhead, bystander, restart; default all")
+	flag.StringVar(&only, "only", "", "what to measure, of inject, cold, client, delay, loss, overhead, bystander, restart, oom; default all")
 	flag.StringVar(&w.toxiproxy, "toxiproxy", "", "Toxiproxy's server to compare with")
 	flag.StringVar(&commit, "commit", "unknown", "what is measured")
 	flag.Parse()
@@ -49,6 +51,7 @@ func main() {
 // roles are what this binary is in a container.
 var roles = map[string]func() error{
 	"serve":   serve,
+	"client":  clientRole,
 	"nothing": func() error { return nil },
 	"rule":    ruleOf,
 }

@@ -37,8 +37,8 @@ var targets = []string{
 	3: "delays of 1 to 1,000 ms are off by at most 1 ms (median) and 3 ms (p99), also for a TCP connect",
 	4: "losses of 20,000 inside the 99.9 % binomial band; exact counts within 0.1 point, and the same for the same seed",
 	5: "costs nothing when idle; where it is active at most 100 us of round trip (median), and 800 MB/s and 20,000 packets/s pass",
-	6: "after kill -9 of the agent the effect is gone within 2 s, and everything within 10 s",
-	7: "after a restart of the target it is back and proved within 1 s",
+	6: "after kill -9 of the agent the effect is gone within 2 s, of the runner within 5 s, and everything within 10 s",
+	7: "after a restart or an OOM kill of the target it is back and proved within 1 s, or ended on the record",
 	8: "of 10,000 packets of others none is lost, and their round trip changes by at most 0.1 ms",
 }
 

@@ -3,6 +3,8 @@ package main
 import (
 	"encoding/binary"
 	"net"
+	"os"
+	"runtime"
 	"strconv"
 	"sync/atomic"
 	"time"
@@ -17,6 +19,7 @@ const (
 	portSunk    = 7003 // TCP: how many there were since it was asked last
 	portCount   = 7004 // UDP: counts datagrams
 	portCounted = 7005 // TCP: how many there were since it was asked last
+	portHog     = 7006 // TCP: to connect is to have all memory taken that the container may use
 )
 
 // serve is what runs in the target, the peer and the bystander, until it is killed.
@@ -71,10 +74,26 @@ func serve() error {
 		},
 		portCounted: func(c net.Conn) { tell(c, counted.Swap(0)) },
 		portSunk:    func(c net.Conn) { tell(c, sunk.Swap(0)) },
+		portHog:     func(net.Conn) { hog() },
 	} {
 		go func() { failed <- accept(port, answer) }()
 	}
 	return <-failed
+}
+
+// hog takes memory, page by page, until the kernel ends the process. It gives up where
+// nothing limits it.
+func hog() {
+	var all [][]byte
+	for range 4 * ownMemory >> 20 {
+		b := make([]byte, 1<<20)
+		for i := 0; i < len(b); i += 4096 {
+			b[i] = 1
+		}
+		all = append(all, b)
+	}
+	runtime.KeepAlive(all)
+	os.Exit(1)
 }
 
 func accept(port int, answer func(net.Conn)) error {

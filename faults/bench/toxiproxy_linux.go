@@ -97,8 +97,7 @@ func (t *toxiproxy) call(ctx context.Context, method, path string, body any) err
 
 // delayed has both proxies delay what is sent by d while do runs.
 func (t *toxiproxy) delayed(ctx context.Context, d time.Duration, do func() error) error {
-	toxic := map[string]any{"name": "late", "type": "latency", "stream": "upstream", "toxicity": 1,
-		"attributes": map[string]any{"latency": d.Milliseconds(), "jitter": 0}}
+	toxic := latencyToxic(d)
 	var errs []error
 	for _, p := range []string{"echo", "sink"} {
 		errs = append(errs, t.call(ctx, http.MethodPost, "/proxies/"+p+"/toxics", toxic))
@@ -110,4 +109,10 @@ func (t *toxiproxy) delayed(ctx context.Context, d time.Duration, do func() erro
 		errs = append(errs, t.call(ctx, http.MethodDelete, "/proxies/"+p+"/toxics/late", nil))
 	}
 	return errors.Join(errs...)
+}
+
+// latencyToxic delays what is sent.
+func latencyToxic(d time.Duration) map[string]any {
+	return map[string]any{"name": "late", "type": "latency", "stream": "upstream", "toxicity": 1,
+		"attributes": map[string]any{"latency": d.Milliseconds(), "jitter": 0}}
 }

@@ -114,11 +114,15 @@ func (w *world) importSelf(ctx context.Context) error {
 
 // server runs a container and waits until it answers. It may have sockets with large
 // buffers: what a slow reader loses is not the fault's doing.
-func (w *world) server(ctx context.Context, name string) (string, error) {
-	id, err := w.Run(ctx, engine.Spec{
+func (w *world) server(ctx context.Context, name string, more ...func(*engine.Spec)) (string, error) {
+	s := engine.Spec{
 		Name: "bench-" + name + "-" + w.id, Image: w.image, Cmd: []string{"serve"},
 		Labels: map[string]string{label: w.id}, CapAdd: []string{"NET_ADMIN"},
-	})
+	}
+	for _, f := range more {
+		f(&s)
+	}
+	id, err := w.Run(ctx, s)
 	if err != nil {
 		return "", err
 	}
@@ -236,9 +240,15 @@ func (w *world) backends() []string {
 // latency delays what goes to an address, one-way, on a back-end. Where there is netem a
 // delay is its unless something is drawn by a seed: a nanosecond, then.
 func (w *world) latency(d time.Duration, to netip.Addr, backend string) faults.Latency {
-	f := faults.Latency{Delay: d, Peer: faults.Peer{Addresses: []string{to.String()}}}
+	f := delayTo(to.String())
+	f.Delay = d
 	if w.netem && backend == "queue" {
 		f.Jitter = time.Nanosecond
 	}
 	return f
+}
+
+// delayTo is the delay that is felt, for what goes to an address.
+func delayTo(address string) faults.Latency {
+	return faults.Latency{Delay: felt, Peer: faults.Peer{Addresses: []string{address}}}
 }

@@ -1,7 +1,13 @@
 // Package faulttest breaks containers from Go tests. What a test injects is taken
 // away at its end, also when it fails, the last first. A fault that is not proved gone
 // fails the test, also where nobody was left to measure against, and so does one that
-// broke off because its agent died or because it could not be put back after a restart.
+// broke off because its agent died or because it could not be put back after a restart:
+//
+//	in := faulttest.Start(t)
+//	in.Inject(container, faults.Latency{Delay: 200 * time.Millisecond})
+//
+// The test of this package in postgres_test.go is one of a user, whole: it breaks the
+// network of a PostgreSQL that testcontainers-go runs.
 package faulttest
 
 import (

@@ -5,6 +5,7 @@ import (
 	"crypto/subtle"
 	"encoding/json"
 	"errors"
+	"io"
 	"net/http"
 	"strings"
 	"time"
@@ -179,9 +180,15 @@ func problem(w http.ResponseWriter, status int, err error) {
 
 // read takes a JSON body of at most 64 KiB; unknown keys are errors.
 func read(w http.ResponseWriter, r *http.Request, into any) bool {
-	dec := json.NewDecoder(http.MaxBytesReader(w, r.Body, 64<<10))
+	body := http.MaxBytesReader(w, r.Body, 64<<10)
+	dec := json.NewDecoder(body)
 	dec.DisallowUnknownFields()
 	if err := dec.Decode(into); err != nil {
+		problem(w, http.StatusBadRequest, err)
+		return false
+	}
+	// To its end: only then does the server notice a client that goes away.
+	if _, err := io.Copy(io.Discard, body); err != nil {
 		problem(w, http.StatusBadRequest, err)
 		return false
 	}

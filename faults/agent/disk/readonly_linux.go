@@ -54,8 +54,7 @@ func (r *readonly) Place(context.Context) (carrier.Placed, error) {
 		return carrier.Placed{}, &carrier.Error{Code: carrier.Refused, Message: fmt.Sprintf("the mount %s is busy: a file there is open for writing", r.mount.Point),
 			Remedy: "choose a path on a mount where no process keeps a file open for writing"}
 	case errors.Is(err, unix.ENOSYS):
-		return carrier.Placed{}, &carrier.Error{Code: carrier.NotSupported, Message: "not supported: the kernel cannot change one attribute of a mount (mount_setattr)",
-			Remedy: "use Linux 5.12 or later"}
+		return carrier.Placed{}, noSetattr()
 	case err != nil:
 		return carrier.Placed{}, fmt.Errorf("make the mount %s read-only: %w", r.mount.Point, err)
 	}

@@ -26,3 +26,20 @@ func Inside(pid int, f func() error) error {
 	}()
 	return <-errc
 }
+
+// Empty runs f on a thread in a network namespace of its own, in which there is nothing.
+// The namespace ends with f and what f has open.
+func Empty(f func() error) error {
+	errc := make(chan error, 1)
+	go func() {
+		runtime.LockOSThread()
+		ns, err := netns.New() // this thread is in it from here on
+		if err != nil {
+			errc <- fmt.Errorf("make a network namespace: %w", err)
+			return
+		}
+		defer ns.Close()
+		errc <- f()
+	}()
+	return <-errc
+}
