@@ -16,24 +16,6 @@ import (
 	"faultlab/faults/engine"
 )
 
-// InjectOptions say how one fault is put in place.
-type InjectOptions struct {
-	ID        string        // in the journal; default: random
-	TTL       time.Duration // default 1h, at most 24h; the end waits for what is being proved on the same target
-	Seed      uint64        // 0: chosen and recorded
-	Probes    []string      // addresses, or address:port, to measure against; default: the peer, gateways and neighbours
-	AnyTarget bool          // the user named the container on purpose: do without the label
-
-	// SeedOptional does without the Seed, and notes so, where the kernel can carry the
-	// fault and cannot repeat its choices. Otherwise that is an error, as it always is
-	// for a seed of the fault's own.
-	SeedOptional bool
-	// Recreated follows the container's name as well: when it is removed and another of
-	// its name runs within ten seconds, as docker compose up --force-recreate does, the
-	// fault is put into that one.
-	Recreated bool
-}
-
 // Agent is a privileged container that carries faults into others. It ends,
 // and every fault with it, when it is closed or when this process dies.
 type Agent struct {
