@@ -96,6 +96,11 @@ func inNamespace(fd netns.NsHandle, f func() error) error {
 	errc := make(chan error, 1)
 	go func() {
 		runtime.LockOSThread()
+		if unix.Gettid() == os.Getpid() { // never the main thread: /proc shows its namespaces as the process's
+			defer runtime.UnlockOSThread()
+			errc <- inNamespace(fd, f)
+			return
+		}
 		home, err := netns.Get()
 		if err != nil {
 			errc <- fmt.Errorf("get own network namespace: %w", err)

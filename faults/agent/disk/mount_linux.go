@@ -5,11 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"runtime"
 
 	"faultlab/faults/agent/carrier"
 
 	"golang.org/x/sys/unix"
+
+	"faultlab/faults/agent/netspace"
 )
 
 // open opens a directory as a process sees it: links lead to where they lead inside
@@ -76,23 +77,17 @@ func (m mount) set(attr *unix.MountAttr) error {
 	if id, err := mountID(point); err != nil || id != m.ID {
 		return errNotThere
 	}
-	errc := make(chan error, 1)
-	go func() {
-		// The thread is in the target's mount namespace from here on, and ends there.
-		runtime.LockOSThread()
-		errc <- func() error {
-			ns, err := unix.Open(fmt.Sprintf("/proc/%d/ns/mnt", m.PID), unix.O_RDONLY|unix.O_CLOEXEC, 0)
-			if err != nil {
-				return errNotThere
-			}
-			defer unix.Close(ns)
-			if err := errors.Join(unix.Unshare(unix.CLONE_FS), unix.Setns(ns, unix.CLONE_NEWNS)); err != nil {
-				return fmt.Errorf("enter the container's mount namespace: %w", err)
-			}
-			return unix.MountSetattr(point, "", unix.AT_EMPTY_PATH, attr)
-		}()
-	}()
-	return <-errc
+	return netspace.Thread(func() error { // the thread is in the target's mount namespace, and ends there
+		ns, err := unix.Open(fmt.Sprintf("/proc/%d/ns/mnt", m.PID), unix.O_RDONLY|unix.O_CLOEXEC, 0)
+		if err != nil {
+			return errNotThere
+		}
+		defer unix.Close(ns)
+		if err := errors.Join(unix.Unshare(unix.CLONE_FS), unix.Setns(ns, unix.CLONE_NEWNS)); err != nil {
+			return fmt.Errorf("enter the container's mount namespace: %w", err)
+		}
+		return unix.MountSetattr(point, "", unix.AT_EMPTY_PATH, attr)
+	})
 }
 
 // writable takes the attribute away; a mount that has gone, or that is writable, is no error.
