@@ -6,10 +6,9 @@ import (
 	"fmt"
 	"os"
 
-	"faultlab/faults/agent/carrier"
-
 	"golang.org/x/sys/unix"
 
+	"faultlab/faults/agent/carrier"
 	"faultlab/faults/agent/netspace"
 )
 
