@@ -41,21 +41,26 @@ func TestKilled(t *testing.T) {
 	})
 }
 
+// keepersOf are the processes that an agent has started.
+func keepersOf(t *testing.T, a *testAgent) []string {
+	t.Helper()
+	tasks, err := filepath.Glob("/proc/" + strconv.Itoa(a.cmd.Process.Pid) + "/task/*/children")
+	must(t, err)
+	var out []string
+	for _, file := range tasks {
+		children, _ := os.ReadFile(file)
+		out = append(out, strings.Fields(string(children))...)
+	}
+	if len(out) == 0 {
+		t.Fatal("the agent has no keeper")
+	}
+	return out
+}
+
 // killedWithKeeper ends the agent and its keeper in one go, as a power cut would.
 func killedWithKeeper(t *testing.T, a *testAgent) {
 	t.Helper()
-	out, err := os.ReadFile("/proc/" + strconv.Itoa(a.cmd.Process.Pid) + "/task/" + strconv.Itoa(a.cmd.Process.Pid) + "/children")
-	must(t, err)
-	tasks, err := filepath.Glob("/proc/" + strconv.Itoa(a.cmd.Process.Pid) + "/task/*/children")
-	must(t, err)
-	for _, file := range tasks {
-		more, _ := os.ReadFile(file)
-		out = append(append(out, ' '), more...)
-	}
-	keepers := strings.Fields(string(out))
-	if len(keepers) == 0 {
-		t.Fatal("the agent has no keeper")
-	}
+	keepers := keepersOf(t, a)
 	must(t, a.cmd.Process.Signal(syscall.SIGSTOP))
 	for _, k := range keepers {
 		// No argument and no variable of the keeper may hold a secret.
