@@ -58,9 +58,15 @@ func (c *Control) breakIt(ctx context.Context, say func(Progress)) error {
 // untilHurt waits until users suffer. Replacing containers costs a few requests
 // by itself; that is not the incident, so after a deploy users must first have
 // been well again for two seconds, or have suffered for longer than any deploy.
-// Then they may come in a rush; what is slow in it must be slow without it too.
+// Then they may come in a rush; what is slow in it must be slow without it too, or
+// the rush goes on.
 func (c *Control) untilHurt(ctx context.Context, broken time.Time) (err error) {
 	settled, from, factor := !c.deploys(), broken, 1.0
+	many := 1.0 // times as often as usual
+	if c.deploys() {
+		many = rush[c.cfg.Pace]
+	}
+	var again time.Time // when a rush that made users wait may come again
 	ask := func(f float64) error {
 		factor = f
 		return c.setRate(context.WithoutCancel(ctx), f)
@@ -81,7 +87,7 @@ func (c *Control) untilHurt(ctx context.Context, broken time.Time) (err error) {
 				continue
 			}
 			settled, from = true, now
-			if err := ask(rush[c.cfg.Pace]); err != nil {
+			if err := ask(many); err != nil {
 				return err
 			}
 			continue
@@ -99,7 +105,12 @@ func (c *Control) untilHurt(ctx context.Context, broken time.Time) (err error) {
 				return err
 			}
 			from = c.now().Add(time.Second)
+			again = from.Add(lull)
 			continue
+		case len(bad) == 0 && factor != many && !now.Before(again):
+			if err := ask(many); err != nil {
+				return err
+			}
 		case len(bad) > 0 && c.plain(from, now):
 			c.line.add(Event{Actor: "system", Kind: "break", Secret: true,
 				Text: fmt.Sprintf("users suffer %.0f s after breaking: %s", now.Sub(broken).Seconds(), strings.Join(bad, ", "))})
@@ -110,6 +121,9 @@ func (c *Control) untilHurt(ctx context.Context, broken time.Time) (err error) {
 		}
 	}
 }
+
+// lull is how long users ask as usual after a rush has made them wait.
+const lull = 5 * time.Second
 
 // failing tells whether more than a few unlucky requests failed in a window.
 func (c *Control) failing(from, to time.Time) bool {
