@@ -100,7 +100,7 @@ func (c *Control) untilHurt(ctx context.Context, broken time.Time) (err error) {
 		}
 		bad := c.suffering(from, now)
 		switch {
-		case len(bad) > 0 && factor != 1 && !c.failing(from, now):
+		case len(bad) > 0 && factor != 1 && !c.failing(from, now) && !c.deadly(from):
 			if err := ask(1); err != nil {
 				return err
 			}
@@ -132,10 +132,14 @@ func (c *Control) failing(from, to time.Time) bool {
 }
 
 // plain tells whether a window shows more than a few unlucky requests: five that
-// failed, or five seconds of slow ones.
+// failed, slow ones where a container died, or five seconds of slow ones.
 func (c *Control) plain(from, to time.Time) bool {
-	return c.failing(from, to) || to.Sub(from) >= 5*time.Second
+	return c.failing(from, to) || c.deadly(from) || to.Sub(from) >= 5*time.Second
 }
+
+// deadly tells whether a container died since a time: who waits then waits for that,
+// be there a rush or not.
+func (c *Control) deadly(from time.Time) bool { return c.died.Load() > from.UnixNano() }
 
 // deployBlip is how long users may notice that containers were replaced.
 const deployBlip = 12 * time.Second

@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"faultlab/faults/agent"
@@ -35,8 +36,9 @@ type Control struct {
 	life        context.Context // ends with this process; what outlives a request runs on it
 	shop, users netip.Prefix
 	uplinks     *uplinks
-	grading     sync.Mutex // one grading at a time
-	changing    sync.Mutex // one change of the workspace by control at a time
+	grading     sync.Mutex   // one grading at a time
+	changing    sync.Mutex   // one change of the workspace by control at a time
+	died        atomic.Int64 // when a container of the shop last ended with an error, in Unix nanoseconds
 }
 
 // patience is how long control waits for its starter before it gives the lab up.

@@ -143,6 +143,9 @@ func (c *Control) watchContainers(ctx context.Context) {
 		case ev.Action == "oom":
 			c.line.add(Event{At: ev.Time, Actor: "system", Kind: "container", Text: ev.Name + " ran out of memory"})
 		case ev.Action == "die":
+			if ev.Labels["exitCode"] != "0" {
+				c.died.Store(ev.Time.UnixNano())
+			}
 			c.line.add(Event{At: ev.Time, Actor: "system", Kind: "container", Text: ev.Name + " ended with exit code " + ev.Labels["exitCode"]})
 		case ev.Action == "start":
 			c.line.add(Event{At: ev.Time, Actor: "system", Kind: "container", Text: ev.Name + " started"})
