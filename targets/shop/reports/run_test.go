@@ -131,6 +131,7 @@ func TestReports(t *testing.T) {
 		"only the last days are made anew":           lastDays,
 		"one run at a time":                          oneAtATime,
 		"a statement takes too long":                 tooLong,
+		"a run takes too long":                       tooLongAltogether,
 		"a stop in the middle":                       stopInTheMiddle,
 		"a run that was killed is put on record":     killed,
 	} {
@@ -226,6 +227,14 @@ func tooLong(b *bench) {
 		b.Fatal(err)
 	}
 	b.runs(on, "ok", 1)
+}
+
+func tooLongAltogether(b *bench) {
+	on, _ := b.job(func(c *reports.Config) { c.Limit, c.Chunk.Size, c.Chunk.Pause = time.Second, 200, time.Minute })
+	b.runs(on, "failed", 2)
+	if got := b.text("SELECT error FROM report_runs WHERE finished_at IS NOT NULL ORDER BY id LIMIT 1"); !strings.Contains(got, "deadline exceeded") {
+		b.Errorf("the record says %q", got)
+	}
 }
 
 func stopInTheMiddle(b *bench) {

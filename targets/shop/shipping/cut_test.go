@@ -107,17 +107,14 @@ func hold(b *bench) (free func()) {
 	return free
 }
 
-func waitsForLock(b *bench) func() bool {
-	return func() bool {
-		return b.count("SELECT count(*) FROM pg_locks WHERE NOT granted") > 0
-	}
-}
+// inWork is the number of messages whose work waits for the lock.
+func (b *bench) inWork() int { return b.count("SELECT count(*) FROM pg_locks WHERE NOT granted") }
 
 func stopFinishes(b *bench) {
 	free := hold(b)
 	_, stop := b.worker("one", func(c *shipping.Config) { c.Database.QueryTimeout, c.Queue.Stop = 20*time.Second, 20*time.Second })
 	b.tell(b.orders(1, api.Paid)...)
-	b.until("it is in work", waitsForLock(b))
+	b.until("it is in work", func() bool { return b.inWork() == 1 })
 	stopped := make(chan struct{})
 	go func() {
 		stop()
@@ -135,20 +132,22 @@ func stopFinishes(b *bench) {
 
 func stopGivesBack(b *bench) {
 	free := hold(b)
-	_, stop := b.worker("one", func(c *shipping.Config) { c.Database.QueryTimeout, c.Queue.Stop = 30*time.Second, 100*time.Millisecond })
-	b.tell(b.orders(2, api.Paid)...)
-	b.until("both are in work", func() bool { return b.pending() == 2 && waitsForLock(b)() })
+	b.tell(b.orders(5, api.Paid)...)
+	_, stop := b.worker("one", func(c *shipping.Config) {
+		c.Database.QueryTimeout, c.Queue.Stop, c.Queue.Concurrency = 30*time.Second, 100*time.Millisecond, 2
+	})
+	b.until("two are in work", func() bool { return b.inWork() == 2 && b.pending() == 5 })
 	began := time.Now()
 	stop()
 	if took := time.Since(began); took > 5*time.Second {
 		b.Errorf("the stop took %v", took)
 	}
-	if b.shipments() != 0 || b.pending() != 2 {
-		b.Errorf("%d shipments, %d pending; want 0 and 2", b.shipments(), b.pending())
+	if b.shipments() != 0 || b.pending() != 5 {
+		b.Errorf("%d shipments, %d pending; want 0 and 5", b.shipments(), b.pending())
 	}
 	free()
 	b.worker("two", nil) // visibility is a minute, and they come at once
-	b.settled(2, 0)
+	b.settled(5, 0)
 }
 
 // Without the queue or the database the service runs, says that it is not ready, and
