@@ -24,7 +24,8 @@ const relayLock = 0x6f7574626f78 // "outbox"
 const lockRelaySQL = `SELECT pg_try_advisory_xact_lock($1)`
 
 // What was sent stays until it was handled, because the queue's memory may be lost.
-const unsentSQL = `SELECT id, body::text FROM outbox WHERE sent_to IS DISTINCT FROM $1 ORDER BY id LIMIT $2`
+const unsentSQL = `SELECT id, body::text, coalesce(sent_at > now() - interval '2 seconds', false)
+FROM outbox WHERE sent_to IS DISTINCT FROM $1 ORDER BY id LIMIT $2`
 
 const sentSQL = `UPDATE outbox SET sent_to = $1, sent_at = now() WHERE id = ANY($2)`
 
@@ -54,8 +55,13 @@ func (s *store) relayed(ctx context.Context, run string, limit int, send func(bo
 		var bodies []string
 		var id int64
 		var body string
-		if _, err = pgx.ForEachRow(rows, []any{&id, &body}, func() error {
-			ids, bodies = append(ids, id), append(bodies, body)
+		var justSent, wait bool
+		if _, err = pgx.ForEachRow(rows, []any{&id, &body, &justSent}, func() error {
+			// To another run, a moment ago: checkouts that mean different queues must not
+			// send all the time. What comes after it waits too, for the order.
+			if wait = wait || justSent; !wait {
+				ids, bodies = append(ids, id), append(bodies, body)
+			}
 			return nil
 		}); err != nil || len(ids) == 0 {
 			return err

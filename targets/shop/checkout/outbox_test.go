@@ -87,6 +87,7 @@ func TestOutbox(t *testing.T) {
 		t.Helper()
 		b := start(t, server, func(c *checkout.Config) {
 			c.Queue.Address, c.Queue.Every = address, 50*time.Millisecond
+			c.Database.QueryTimeout, c.Payments.Timeout = 10*time.Second, 10*time.Second // on any machine
 			if change != nil {
 				change(c)
 			}
@@ -120,7 +121,7 @@ func TestOutbox(t *testing.T) {
 
 	t.Run("an order whose payment was found later is told", func(t *testing.T) {
 		queue := shoptest.StartRedis(t)
-		b := begin(t, queue.Address, nil)
+		b := begin(t, queue.Address, func(c *checkout.Config) { c.Payments.Timeout = 200 * time.Millisecond })
 		b.partner.hang.Store(true)
 		if status, _ := b.order(`{"key":"found-later","lines":[{"product_id":7,"quantity":3}]}`); status != 504 {
 			t.Errorf("%d; want 504", status)
@@ -153,13 +154,15 @@ func TestOutbox(t *testing.T) {
 
 	t.Run("the connection ends while telling", func(t *testing.T) {
 		for heard, want := range map[bool][]string{false: {"connection-ends"}, true: {"connection-ends-heard", "connection-ends-heard"}} {
-			queue := shoptest.StartRedis(t)
-			cut := shoptest.StartCut(t, queue.Address)
-			b := begin(t, cut.Address, nil)
-			happened := cut.At("xadd", heard)
-			b.pay(t, want[0])
-			<-happened
-			untilTold(t, queue.Address, want...)
+			t.Run(fmt.Sprintf("heard %v", heard), func(t *testing.T) {
+				queue := shoptest.StartRedis(t)
+				cut := shoptest.StartCut(t, queue.Address)
+				b := begin(t, cut.Address, nil)
+				happened := cut.At("xadd", heard)
+				b.pay(t, want[0])
+				happened(t)
+				untilTold(t, queue.Address, want...)
+			})
 		}
 	})
 
@@ -173,6 +176,22 @@ func TestOutbox(t *testing.T) {
 		b.pay(t, "memory-lost-4")
 		queue.Run(t)
 		untilTold(t, queue.Address, "memory-lost-1", "memory-lost-3", "memory-lost-4")
+	})
+
+	t.Run("two checkouts with different queues do not tell all the time", func(t *testing.T) {
+		queues := []*shoptest.Redis{shoptest.StartRedis(t), shoptest.StartRedis(t)}
+		quick := func(c *checkout.Config) { c.Queue.Every = 10 * time.Millisecond }
+		b := begin(t, queues[0].Address, quick)
+		begin(t, queues[1].Address, quick)
+		b.pay(t, "two-queues")
+		for began := time.Now(); len(told(t, queues[0].Address)) == 0 || len(told(t, queues[1].Address)) == 0; time.Sleep(50 * time.Millisecond) {
+			if time.Since(began) > 20*time.Second {
+				t.Fatal("one of them is not told")
+			}
+		}
+		if n := len(told(t, queues[0].Address)) + len(told(t, queues[1].Address)); n > 5 {
+			t.Errorf("it is told %d times", n)
+		}
 	})
 
 	t.Run("two checkouts tell each order once", func(t *testing.T) {

@@ -18,7 +18,7 @@ func cutBeforeAck(b *bench) {
 	for i, heard := range []bool{false, true} {
 		happened := cut.At("xack", heard)
 		b.tell(b.orders(3, api.Paid)...)
-		<-happened
+		happened(b)
 		b.settled(3*(i+1), 0)
 	}
 	if n := b.metric(on, "messages_failed_total", `fault="queue"`); n < 1 {
@@ -32,7 +32,7 @@ func diesBeforeAck(b *bench) {
 	happened := cut.At("xack", false)
 	_, stop := b.worker("one", func(c *shipping.Config) { c.Queue.Address = cut.Address })
 	b.tell(b.orders(1, api.Paid)...)
-	<-happened
+	happened(b)
 	cut.Close() // it does not come back
 	stop()
 	if b.shipments() != 1 || b.pending() != 1 {

@@ -6,6 +6,7 @@ import (
 	"net"
 	"sync"
 	"testing"
+	"time"
 )
 
 // Cut passes connections on to a server, and can end one in the middle of a command.
@@ -52,12 +53,20 @@ func (c *Cut) Close() { c.end() }
 
 // At ends the next connection whose client sends word, once: with heard after the server
 // has answered, which the client is not told, otherwise before the server hears of it.
-// The channel closes when it has happened.
-func (c *Cut) At(word string, heard bool) <-chan struct{} {
+// What it gives waits until it has happened.
+func (c *Cut) At(word string, heard bool) (wait func(testing.TB)) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.on = &cutting{[]byte(word), heard, make(chan struct{})}
-	return c.on.done
+	on := &cutting{[]byte(word), heard, make(chan struct{})}
+	c.on = on
+	return func(t testing.TB) {
+		t.Helper()
+		select {
+		case <-on.done:
+		case <-time.After(time.Minute):
+			t.Fatalf("nobody has said %s", word)
+		}
+	}
 }
 
 // meets gives what is to happen to a connection whose client sends text; nil: nothing.
