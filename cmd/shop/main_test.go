@@ -37,7 +37,7 @@ func TestSIGTERMEndsAService(t *testing.T) {
 	if err := os.WriteFile(config, []byte("listen: 127.0.0.1:0\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	for service, release := range map[string]string{"web": "5.8.0", "catalog": "2.13.1"} {
+	for service, release := range map[string]string{"web": "5.8.0", "catalog": "2.13.1", "shipping": "1.0.0", "reports": "1.0.0"} {
 		cmd := exec.Command("shop", service, "--config", config)
 		// A race-detecting build waits a second at its end unless told otherwise.
 		cmd.Env = append(os.Environ(), "SHOP_RELEASE="+release, "GORACE=atexit_sleep_ms=0")

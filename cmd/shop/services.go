@@ -8,7 +8,9 @@ import (
 	"faultlab/targets/shop/catalog"
 	"faultlab/targets/shop/checkout"
 	"faultlab/targets/shop/payments"
+	"faultlab/targets/shop/reports"
 	"faultlab/targets/shop/service"
+	"faultlab/targets/shop/shipping"
 	"faultlab/targets/shop/web"
 )
 
@@ -30,6 +32,16 @@ func newCheckout() *cobra.Command {
 func newPayments() *cobra.Command {
 	c := payments.DefaultConfig()
 	return newService(payments.Name, "Stand for the partner who charges customers' cards", &c, payments.Build)
+}
+
+func newShipping() *cobra.Command {
+	c := shipping.DefaultConfig()
+	return newService(shipping.Name, "Take paid orders from the queue and hand them to the warehouse", &c, shipping.Build)
+}
+
+func newReports() *cobra.Command {
+	c := reports.DefaultConfig()
+	return newService(reports.Name, "Sum up sales on a schedule", &c, reports.Build)
 }
 
 // newService gives the command of one of the shop's services.

@@ -93,6 +93,30 @@ func TestSeed(t *testing.T) {
 		}
 	})
 
+	t.Run("other services do no more than they need", func(t *testing.T) {
+		for role, tt := range map[string]struct {
+			password string
+			refused  []string
+		}{
+			"shipping": {dbtest.ShippingPassword, []string{
+				"UPDATE orders SET state = 'paid'", "DELETE FROM shipments", "UPDATE shipments SET items = 1", "DELETE FROM parked",
+				"INSERT INTO outbox (order_id, body) VALUES (1, '{}')", "UPDATE outbox SET sent_to = ''", "SELECT * FROM report_sales",
+				"SELECT * FROM products",
+			}},
+			"reports": {dbtest.ReportsPassword, []string{
+				"UPDATE orders SET state = 'paid'", "DELETE FROM order_lines", "DO $$ BEGIN LOCK TABLE orders IN SHARE MODE; END $$", "SELECT * FROM outbox",
+				"SELECT * FROM shipments", "DELETE FROM report_runs", "SELECT * FROM products",
+			}},
+		} {
+			conn := connect(t, server.URL(role, tt.password))
+			for _, sql := range tt.refused {
+				if _, err := conn.Exec(ctx, sql); err == nil || !strings.Contains(err.Error(), "42501") {
+					t.Errorf("%s: %s: %v; want permission denied", role, sql, err)
+				}
+			}
+		}
+	})
+
 	t.Run("a wrong password is refused", func(t *testing.T) {
 		c, err := pgx.Connect(ctx, server.URL("shop", "wrong"))
 		if err == nil {

@@ -50,3 +50,69 @@ CREATE TABLE order_lines (
 
 -- Orders whose payment is not known yet: few, and looked for all the time.
 CREATE INDEX orders_pending ON orders (created_at) WHERE state = 'pending';
+
+-- Paid orders that shipping has to be told of, written in the transaction in which they
+-- become paid. A row goes when its message was handled.
+CREATE TABLE outbox (
+    id         bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    order_id   bigint NOT NULL UNIQUE REFERENCES orders (id),
+    body       jsonb NOT NULL,
+    sent_to    text,        -- the run of Redis that took it; NULL: none yet
+    sent_at    timestamptz,
+    created_at timestamptz NOT NULL DEFAULT now()
+);
+
+-- One row for each order that was handed to the warehouse.
+CREATE TABLE shipments (
+    order_id   bigint PRIMARY KEY REFERENCES orders (id),
+    tenant     text NOT NULL,
+    region     text NOT NULL,
+    items      bigint NOT NULL CHECK (items > 0),
+    created_at timestamptz NOT NULL DEFAULT now()
+);
+
+-- Messages that could not be handled, for a person to look at.
+CREATE TABLE parked (
+    stream     text NOT NULL,
+    message_id text NOT NULL,
+    message    text NOT NULL, -- its fields as JSON
+    reason     text NOT NULL,
+    deliveries integer NOT NULL,
+    parked_at  timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (stream, message_id)
+);
+
+-- What the batch job writes. finished_at is NULL while a run goes on, or was killed.
+CREATE TABLE report_runs (
+    id          bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    started_at  timestamptz NOT NULL DEFAULT now(),
+    finished_at timestamptz,
+    rows        bigint NOT NULL DEFAULT 0,
+    error       text
+);
+
+CREATE TABLE report_sales (
+    day         date NOT NULL, -- UTC
+    region      text NOT NULL,
+    orders      bigint NOT NULL,
+    total_cents bigint NOT NULL,
+    run_id      bigint NOT NULL,
+    PRIMARY KEY (day, region)
+);
+
+CREATE TABLE report_products (
+    day         date NOT NULL, -- UTC
+    rank        integer NOT NULL,
+    product_id  bigint NOT NULL,
+    quantity    bigint NOT NULL,
+    total_cents bigint NOT NULL,
+    run_id      bigint NOT NULL,
+    PRIMARY KEY (day, rank)
+);
+
+GRANT SELECT ON orders TO shipping, reports;
+GRANT SELECT, INSERT ON shipments, parked TO shipping;
+GRANT SELECT (order_id, body), DELETE ON outbox TO shipping;
+GRANT SELECT ON order_lines TO reports;
+GRANT SELECT, INSERT, UPDATE ON report_runs TO reports;
+GRANT SELECT, INSERT, DELETE ON report_sales, report_products TO reports;

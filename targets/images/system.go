@@ -35,9 +35,10 @@ func Rootfs() map[string][]byte {
 }
 
 // SQL is one file of statements that fills the database while the system image
-// is built. Psql runs it as superuser with two variables: shop_password, which
-// is AppPassword, and grader_password, which is random and kept nowhere; who
-// needs that role sets a password of its own once the database runs.
+// is built. Psql runs it as superuser with the passwords of the roles as variables:
+// shop_password, shipping_password and reports_password, and grader_password, which
+// is random and kept nowhere; who needs that role sets a password of its own once the
+// database runs.
 type SQL struct {
 	File     string // name below SQLDir in the build context
 	Database string // where it runs: "postgres" before the file that makes "shop"
@@ -49,8 +50,12 @@ const SQLDir = "rootfs" + sqlDir
 // sqlDir is not below /tmp, whose mode a COPY would change.
 const sqlDir = "/usr/local/share/shop"
 
-// AppPassword is the password of the database role shop, which the services use.
-const AppPassword = "shop"
+// Passwords of the database roles that the services use.
+const (
+	AppPassword      = "shop"     // of role shop
+	ShippingPassword = "shipping" // of role shipping
+	ReportsPassword  = "reports"  // of role reports
+)
 
 // System returns the text of the system image's Dockerfile. The build context
 // must hold the shop's binary under BinaryName, the files of Rootfs, and the
@@ -97,6 +102,7 @@ func seed(steps []SQL) string {
 	}
 	for _, s := range steps {
 		lines = append(lines, psql+"-d "+s.Database+" -v shop_password="+AppPassword+
+			" -v shipping_password="+ShippingPassword+" -v reports_password="+ReportsPassword+
 			" -v grader_password=$random -f "+sqlDir+"/"+s.File+" > /dev/null")
 	}
 	return strings.Join(append(lines,

@@ -1,6 +1,7 @@
 // Package shop lists the services of the sample shop. Each is a package of its own:
 // web, which the users call, catalog and checkout, which web calls and which use
-// PostgreSQL, and payments, which stands for a partner that checkout calls.
+// PostgreSQL, payments, which stands for a partner that checkout calls, shipping, which
+// checkout tells of paid orders, and reports, which sums them up.
 package shop
 
 import (
@@ -19,7 +20,8 @@ type Release struct {
 	Changes []string // changelog lines, without bullets
 }
 
-// Releases are all releases of the shop's own services, oldest first within each.
+// Releases are all releases of those services of the shop's own that labs run, oldest
+// first within each.
 func Releases() []Release {
 	return slices.Concat(of(web.Name, web.Releases), of(catalog.Name, catalog.Releases), of(checkout.Name, checkout.Releases))
 }

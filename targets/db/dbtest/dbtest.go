@@ -18,8 +18,10 @@ import (
 
 // Passwords of the roles in a test's database.
 const (
-	ShopPassword   = "shop-secret"
-	GraderPassword = "grader-secret"
+	ShopPassword     = "shop-secret"
+	ShippingPassword = "shipping-secret"
+	ReportsPassword  = "reports-secret"
+	GraderPassword   = "grader-secret"
 )
 
 // MissingError says that a program of PostgreSQL is not on this machine.
@@ -73,7 +75,8 @@ func Start(t testing.TB) *Server {
 			database = "postgres"
 		}
 		s.must(t, string(sql), filepath.Join(s.bin, "psql"), "-q", "-X", "-h", dir, "-p", strconv.Itoa(s.Port),
-			"-U", "postgres", "-d", database, "-v", "shop_password="+ShopPassword, "-v", "grader_password="+GraderPassword)
+			"-U", "postgres", "-d", database, "-v", "shop_password="+ShopPassword, "-v", "shipping_password="+ShippingPassword,
+			"-v", "reports_password="+ReportsPassword, "-v", "grader_password="+GraderPassword)
 	}
 	return s
 }

@@ -1,9 +1,6 @@
 package catalog_test
 
 import (
-	"net"
-	"os"
-	"os/exec"
 	"strconv"
 	"strings"
 	"testing"
@@ -13,54 +10,12 @@ import (
 	"faultlab/targets/shop/shoptest"
 )
 
-// startRedis runs a Redis of its own and gives its port and what ends it.
-func startRedis(t *testing.T, port string) (stop func()) {
-	t.Helper()
-	if _, err := exec.LookPath("redis-server"); err != nil {
-		if os.Getenv("FAULTLAB_REQUIRE") == "1" {
-			t.Fatal(err)
-		}
-		t.Skip("redis-server is not installed; e.g. apt-get install redis-server")
-	}
-	cmd := exec.Command("redis-server", "--port", port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", t.TempDir())
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	stop = func() {
-		_ = cmd.Process.Kill()
-		_ = cmd.Wait()
-	}
-	t.Cleanup(stop)
-	for began := time.Now(); ; {
-		c, err := net.Dial("tcp", "127.0.0.1:"+port)
-		if err == nil {
-			_ = c.Close()
-			return stop
-		}
-		if time.Since(began) > 10*time.Second {
-			t.Fatal(err)
-		}
-		time.Sleep(20 * time.Millisecond)
-	}
-}
-
-func freePort(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return strconv.Itoa(l.Addr().(*net.TCPAddr).Port)
-}
-
 // Two catalogs share what is cached; it is forgotten after its time; and without Redis
 // both answer all the same, and soon.
 func TestCache(t *testing.T) {
-	port := freePort(t)
-	stop := startRedis(t, port)
+	redis := shoptest.StartRedis(t)
 	c := catalog.DefaultConfig()
-	c.Cache.Address, c.Cache.TTL, c.Cache.Timeout = "127.0.0.1:"+port, 2*time.Second, 200*time.Millisecond
+	c.Cache.Address, c.Cache.TTL, c.Cache.Timeout = redis.Address, 2*time.Second, 200*time.Millisecond
 	one := shoptest.Catalog(t, "2.13.1", c, shoptest.Shelf{})
 	two := shoptest.Catalog(t, "2.13.1", c, shoptest.Shelf{})
 	lookups := func(result string, want int) {
@@ -78,7 +33,7 @@ func TestCache(t *testing.T) {
 	time.Sleep(c.Cache.TTL + 100*time.Millisecond)
 	shoptest.Get(t, two, "/v1/products/7", "")
 	lookups("miss", 1)
-	stop()
+	redis.Stop()
 	began := time.Now()
 	if w := shoptest.Get(t, two, "/v1/products/7", ""); w.Code != 200 || w.Body.String() != page {
 		t.Errorf("without Redis: %d", w.Code)

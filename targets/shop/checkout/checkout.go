@@ -36,7 +36,7 @@ func Build(ctx context.Context, on *service.Service, c *Config) (closing func(),
 		return nil, err
 	}
 	s := &checkout{
-		Service: on, config: *c, store: &store{pool}, partner: newPartner(c.Payments, on.Metrics),
+		Service: on, config: *c, store: &store{pool, c.Queue.Address != ""}, partner: newPartner(c.Payments, on.Metrics),
 		workers: make(chan struct{}, c.Workers.Max),
 		orders: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "orders_total", Help: "Orders that reached a state, and those left pending, by state.",
@@ -54,6 +54,10 @@ func Build(ctx context.Context, on *service.Service, c *Config) (closing func(),
 	settling, stop := context.WithCancel(ctx)
 	var wg sync.WaitGroup
 	wg.Go(func() { s.settle(settling) })
+	if s.store.outbox {
+		r := newRelay(*c, s.store, on.Log, on.Metrics)
+		wg.Go(func() { r.run(settling) })
+	}
 	return func() {
 		stop()
 		wg.Wait()

@@ -28,6 +28,7 @@ type Config struct {
 	Payments     PaymentsConfig         `yaml:"payments"`
 	Workers      WorkersConfig          `yaml:"workers"`
 	Settle       SettleConfig           `yaml:"settle"`
+	Queue        QueueConfig            `yaml:"queue"`
 }
 
 // PaymentsConfig says how the partner is called.
@@ -55,6 +56,13 @@ type SettleConfig struct {
 	After time.Duration `yaml:"after"` // how old they must be; 0 to 1h, default 10s
 }
 
+// QueueConfig says who is told of paid orders. Without an address nobody is.
+type QueueConfig struct {
+	service.QueueConfig `yaml:",inline"` // address default empty
+	Every               time.Duration    `yaml:"every"` // how often the outbox is looked into; 10ms to 1h, default 500ms
+	Batch               int              `yaml:"batch"` // messages sent together at most; 1 to 10,000, default 100
+}
+
 // DefaultConfig is what an empty configuration file means.
 func DefaultConfig() Config {
 	return Config{
@@ -66,6 +74,7 @@ func DefaultConfig() Config {
 		},
 		Workers: WorkersConfig{Max: 16, Wait: 500 * time.Millisecond},
 		Settle:  SettleConfig{Every: 2 * time.Second, After: 10 * time.Second},
+		Queue:   QueueConfig{QueueConfig: service.DefaultQueue(), Every: 500 * time.Millisecond, Batch: 100},
 	}
 }
 
@@ -81,5 +90,8 @@ func (c Config) Validate() error {
 		service.Between("workers.wait", c.Workers.Wait, 0, time.Minute),
 		service.Between("settle.every", c.Settle.Every, 100*time.Millisecond, time.Hour),
 		service.Between("settle.after", c.Settle.After, 0, time.Hour),
+		c.Queue.Validate(),
+		service.Between("queue.every", c.Queue.Every, 10*time.Millisecond, time.Hour),
+		service.Between("queue.batch", c.Queue.Batch, 1, 10_000),
 	)
 }

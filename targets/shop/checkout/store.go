@@ -17,7 +17,8 @@ var errNoProduct = errors.New("an order names a product that is not sold")
 
 // store keeps orders in PostgreSQL.
 type store struct {
-	pool *pgxpool.Pool
+	pool   *pgxpool.Pool
+	outbox bool // whether paid orders go into the outbox
 }
 
 // The key is unique, so two attempts at the same order cannot both be taken.
@@ -81,7 +82,11 @@ func (s *store) find(ctx context.Context, key string) (api.Order, error) {
 
 // settle gives a pending order its final state.
 func (s *store) settle(ctx context.Context, key string, state api.OrderState, chargeID string) error {
-	if _, err := s.pool.Exec(ctx, settleSQL, key, state, chargeID); err != nil {
+	sql := settleSQL
+	if s.outbox {
+		sql = settleAndTellSQL
+	}
+	if _, err := s.pool.Exec(ctx, sql, key, state, chargeID); err != nil {
 		return fmt.Errorf("settle order: %w", err)
 	}
 	return nil
