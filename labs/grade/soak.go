@@ -68,7 +68,7 @@ func (r *Runner) soakNow(ctx context.Context, c catalog.Check) {
 		s.err = err
 		return
 	}
-	handled, err := r.World.Handled(ctx, c.Services)
+	handled, err := r.handled(ctx, c.Services)
 	if err != nil {
 		s.err = err
 		return
@@ -125,6 +125,20 @@ func (r *Runner) soakNow(ctx context.Context, c catalog.Check) {
 		return
 	}
 	s.err = errors.Join(s.err, kerr, sound(c, w, r.World.NormalRate()), enough(c, before, samples))
+}
+
+// handled is how many requests each service has answered. One that is between two lives
+// when it is asked is asked again: that it dies is what a soak is to find.
+func (r *Runner) handled(ctx context.Context, services []string) (n map[string]float64, err error) {
+	for range 10 {
+		if n, err = r.World.Handled(ctx, services); err == nil {
+			return n, nil
+		}
+		if werr := r.World.WaitUntil(ctx, r.World.Now().Add(500*time.Millisecond)); werr != nil {
+			return nil, errors.Join(err, werr)
+		}
+	}
+	return nil, err
 }
 
 func merged(a, b map[string][]engine.Container) map[string]bool {
