@@ -182,7 +182,7 @@ func (a *Attempt) play(ctx context.Context, e *engine.Engine, o VerifyOptions, s
 	}
 }
 
-// gradings is how often a fix is graded until the grader could check everything.
+// gradings is how often a fix is graded at most, until the grader could check what is asked.
 const gradings = 4
 
 func (a *Attempt) run(ctx context.Context, e *engine.Engine, id string, o VerifyOptions, set *images.Set) (report string, err error) {
@@ -217,7 +217,7 @@ func (a *Attempt) run(ctx context.Context, e *engine.Engine, id string, o Verify
 		if g, err = l.Grade(ctx, nil); err != nil {
 			return "", err
 		}
-		if a.Gradings++; g.Fix.Verdict != grade.Unknown || a.Gradings == gradings {
+		if a.Gradings++; !a.undecided(g) || a.Gradings == gradings {
 			break
 		}
 	}
@@ -232,6 +232,25 @@ func (a *Attempt) run(ctx context.Context, e *engine.Engine, id string, o Verify
 		a.Got, a.Error = string(grade.Fail), fmt.Sprintf("the accepted diagnosis was not accepted: %v", g.Diagnosis.Why)
 	}
 	return "", nil
+}
+
+// undecided tells whether a grade leaves open what verify asks: whether the fix is right,
+// or, of a wrong one, whether a check that was named for it catches it.
+func (a *Attempt) undecided(g *grade.Grade) bool {
+	if a.Kind != "wrong" || g.Fix.Verdict != grade.Fail {
+		return g.Fix.Verdict == grade.Unknown
+	}
+	open := false
+	for _, c := range g.Checks {
+		if !slices.Contains(a.fix.Catch, c.ID) {
+			continue
+		}
+		if c.Verdict == grade.Fail {
+			return false
+		}
+		open = open || c.Verdict == grade.Unknown
+	}
+	return open
 }
 
 // apply runs a fix's script in the bastion, in the workspace, with the variant's

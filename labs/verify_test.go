@@ -74,3 +74,27 @@ func TestAttempts(t *testing.T) {
 		}
 	}
 }
+
+// A wrong fix is graded again until the check that was named for it could say something.
+func TestUndecided(t *testing.T) {
+	grades := func(fix, users, memory grade.Verdict) *grade.Grade {
+		return &grade.Grade{Fix: grade.Part{Verdict: fix}, Checks: []grade.Result{{ID: "users", Verdict: users}, {ID: "memory", Verdict: memory}}}
+	}
+	for _, tt := range []struct {
+		name, kind string
+		g          *grade.Grade
+		want       bool
+	}{
+		{"a wrong fix, caught as it should be", "wrong", grades(grade.Fail, grade.Pass, grade.Fail), false},
+		{"a wrong fix, caught by another check only", "wrong", grades(grade.Fail, grade.Fail, grade.Pass), false},
+		{"a wrong fix whose own check could not be made", "wrong", grades(grade.Fail, grade.Fail, grade.Unknown), true},
+		{"a wrong fix that passed", "wrong", grades(grade.Pass, grade.Pass, grade.Pass), false},
+		{"a right fix that failed", "right", grades(grade.Fail, grade.Fail, grade.Unknown), false},
+		{"a right fix that could not be checked", "right", grades(grade.Unknown, grade.Unknown, grade.Pass), true},
+	} {
+		a := Attempt{Kind: tt.kind, fix: &catalog.Fix{Catch: []string{"memory"}}}
+		if got := a.undecided(tt.g); got != tt.want {
+			t.Errorf("%s: undecided is %v", tt.name, got)
+		}
+	}
+}
