@@ -17,7 +17,8 @@ var errNoProduct = errors.New("an order names a product that is not sold")
 
 // store keeps orders in PostgreSQL.
 type store struct {
-	pool *pgxpool.Pool
+	pool  *pgxpool.Pool
+	first string // the first of the listed providers, which a new order belongs to; empty: there is no list
 }
 
 // The key is unique, so two attempts at the same order cannot both be taken.
@@ -47,7 +48,11 @@ func (s *store) take(ctx context.Context, r api.OrderRequest, tenant, region str
 	}
 	err := pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
 		var id int64
-		err := tx.QueryRow(ctx, takeSQL, r.Key, tenant, region).Scan(&id)
+		insert, args := takeSQL, []any{r.Key, tenant, region}
+		if s.first != "" {
+			insert, args = takeListedSQL, append(args, s.first)
+		}
+		err := tx.QueryRow(ctx, insert, args...).Scan(&id)
 		if errors.Is(err, pgx.ErrNoRows) {
 			return nil // it is there
 		}
