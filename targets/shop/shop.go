@@ -1,6 +1,7 @@
 // Package shop lists the services of the sample shop. Each is a package of its own:
 // web, which the users call, catalog and checkout, which web calls and which use
-// PostgreSQL, and payments, which stands for a partner that checkout calls.
+// PostgreSQL, and payments, which stands for a partner that checkout calls. Package host
+// is none of them: it runs several programs in one container.
 package shop
 
 import (
