@@ -67,12 +67,14 @@ func (s *scene) draw(r *rand.Rand) []claim {
 		return []claim{{fault: pick(r, s.others), unknown: true}}
 	}
 	rows := s.rows
-	if r.IntN(5) == 0 {
+	if r.IntN(4) == 0 {
 		rows = slices.Concat(s.rows, s.rare, s.rare)
 	}
 	var out []claim
 	for range 1 + r.IntN(3) {
-		out = append(out, pick(r, rows).draw(r, s))
+		if c := pick(r, rows).draw(r, s); !slices.ContainsFunc(out, c.clashes) {
+			out = append(out, c)
+		}
 	}
 	if r.IntN(4) > 0 {
 		// What silences the peer comes last, and once: nothing could be proved after it.
