@@ -84,8 +84,9 @@ func expectCall(claims []claim, w way, net expected) answers {
 			out.least += page * 9 / 10
 		}
 	}
-	// A connection takes a round trip, and a page of this size two or three.
-	if out.most += 6 * (net.delay + net.jitter + net.hold); left == 1 {
+	// A connection takes a round trip, and a page of this size two or three; a proxy has a
+	// connection of its own.
+	if out.most += 8 * (net.delay + net.jitter + net.hold); left == 1 {
 		out.least += net.delay - net.jitter
 	}
 	return out
