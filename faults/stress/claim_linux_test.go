@@ -27,6 +27,7 @@ type claim struct {
 	lookups *lookups            // what becomes of names
 	calls   *calls              // what becomes of requests
 	disk    *disk               // what becomes of files
+	ends    bool                // the target's first process ends at once, killed
 	is, not []string            // what it does, and beside what it cannot be judged
 	unknown bool                // there is no row for the kind: what it does is not looked at
 }

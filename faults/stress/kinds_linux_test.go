@@ -10,7 +10,7 @@ import (
 )
 
 // allRows are the kinds whose effect a user looks at.
-var allRows = slices.Concat(packetRows, lookupRows, callRows, diskRows, processRows, limitRows)
+var allRows = slices.Concat(packetRows, lookupRows, callRows, diskRows, processRows, limitRows, endRows)
 
 func hasRow(kind string) bool {
 	return slices.ContainsFunc(allRows, func(r row) bool { return r.kind == kind })

@@ -26,6 +26,14 @@ var processRows = []row{
 	}},
 }
 
+// endRows are the kinds that end the target, and come alone.
+var endRows = []row{
+	{"kill", func(r *rand.Rand, s *scene) claim {
+		f := pick(r, []faults.Kill{{}, {Signal: "KILL"}, {Process: "self"}})
+		return claim{fault: f, ends: true}
+	}},
+}
+
 // atMost asks the target's server, over loopback, to try something out.
 func atMost(pid int, what string, limit int) error {
 	how, answer, _, err := ask(pid, loopback, what, 20*time.Second)

@@ -17,8 +17,10 @@ type scene struct {
 	t               *testing.T
 	peer, bystander string                // addresses
 	pid             func() int            // of the target's first process now; 0: it has ended
+	died            func() (int, error)   // with which code a target has ended
 	again           func()                // starts a target that has ended
 	rows            []row                 // kinds whose effect a user looks at
+	alone           []row                 // the like, each by itself
 	rare            []row                 // the like, drawn less often
 	others          []faults.Fault        // kinds without a row
 	resolver        string                // address of the target's name server; "": none

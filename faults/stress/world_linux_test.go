@@ -40,7 +40,7 @@ func newWorld(t *testing.T) *world {
 	id := make([]byte, 4)
 	rand.Read(id)
 	w := &world{Engine: enginetest.Open(t), id: hex.EncodeToString(id)}
-	w.scene = scene{t: t, pid: w.targetPID, disk: true, memory: w.targetMemory,
+	w.scene = scene{t: t, pid: w.targetPID, disk: true, memory: w.targetMemory, died: w.exitCode, alone: endRows,
 		rows: slices.Concat(packetRows, lookupRows, callRows, diskRows), rare: slices.Concat(processRows, limitRows)}
 	w.image = imageOf(w.id)
 	report.mu.Lock()
@@ -80,6 +80,12 @@ func (w *world) address(id string) (string, int) {
 	}
 	w.t.Fatalf("container %s has no address", id)
 	return "", 0
+}
+
+// exitCode is what the engine says that the target has ended with.
+func (w *world) exitCode() (int, error) {
+	c, err := w.Inspect(context.WithoutCancel(w.t.Context()), w.target)
+	return c.ExitCode, err
 }
 
 // targetMemory is what the engine says that the target uses.
