@@ -57,6 +57,21 @@ func again(do func(fd int, b []byte) (int, error), fd int, b []byte) (int, error
 // gap is between two lines: a processor that has slept takes longer, and it has in a delay.
 const gap = time.Millisecond
 
+// fill reads from a connection until b is full.
+func fill(fd int, b []byte) error {
+	for got := 0; got < len(b); {
+		n, err := again(unix.Read, fd, b[got:])
+		if err == nil && n == 0 {
+			err = io.ErrUnexpectedEOF
+		}
+		if err != nil {
+			return err
+		}
+		got += n
+	}
+	return nil
+}
+
 // pingPong sends count lines over one connection, each a gap after the answer to the one before.
 func pingPong(pid int, to netip.AddrPort, count int) (rtts series, err error) {
 	err = netspace.Inside(pid, func() error {
@@ -73,15 +88,8 @@ func pingPong(pid int, to netip.AddrPort, count int) (rtts series, err error) {
 			if _, err := again(unix.Write, fd, b); err != nil {
 				return err
 			}
-			for got := 0; got < len(b); {
-				n, err := again(unix.Read, fd, b[got:])
-				if err == nil && n == 0 {
-					err = io.ErrUnexpectedEOF
-				}
-				if err != nil {
-					return fmt.Errorf("wait for the echo at %s: %w", to, err)
-				}
-				got += n
+			if err := fill(fd, b); err != nil {
+				return fmt.Errorf("wait for the echo at %s: %w", to, err)
 			}
 			rtts = append(rtts, time.Since(began))
 		}

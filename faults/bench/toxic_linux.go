@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"io"
 	"net/http"
 	"net/netip"
 	"time"
@@ -66,15 +65,8 @@ func lines(ctx context.Context, pid int, to netip.AddrPort) (all []packet, began
 			if _, err := again(unix.Write, fd, b); err != nil {
 				return err
 			}
-			for got := 0; got < len(b); {
-				n, err := again(unix.Read, fd, b[got:])
-				if err == nil && n == 0 {
-					err = io.ErrUnexpectedEOF
-				}
-				if err != nil {
-					return err
-				}
-				got += n
+			if err := fill(fd, b); err != nil {
+				return err
 			}
 			all = append(all, packet{sent, time.Since(began) - sent})
 			time.Sleep(every)
