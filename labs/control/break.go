@@ -100,7 +100,7 @@ func (c *Control) untilHurt(ctx context.Context, broken time.Time) (err error) {
 		}
 		bad := c.suffering(from, now)
 		switch {
-		case len(bad) > 0 && factor != 1 && !c.failing(from, now) && !c.deadly(from):
+		case len(bad) > 0 && factor != 1 && !c.evident(from, now):
 			if err := ask(1); err != nil {
 				return err
 			}
@@ -125,21 +125,18 @@ func (c *Control) untilHurt(ctx context.Context, broken time.Time) (err error) {
 // lull is how long users ask as usual after a rush has made them wait.
 const lull = 5 * time.Second
 
-// failing tells whether more than a few unlucky requests failed in a window.
-func (c *Control) failing(from, to time.Time) bool {
+// evident tells whether users suffer from more than a rush in a window: more than a few
+// unlucky requests failed, or a container died, for which who waits then waits.
+func (c *Control) evident(from, to time.Time) bool {
 	w := c.rec.Window(from, to, sli.Filter{})
-	return w.N-w.OK >= 5
+	return w.N-w.OK >= 5 || c.died.Load() > from.UnixNano()
 }
 
-// plain tells whether a window shows more than a few unlucky requests: five that
-// failed, slow ones where a container died, or five seconds of slow ones.
+// plain tells whether a window shows more than a few unlucky requests: what is
+// evident, or five seconds of slow ones.
 func (c *Control) plain(from, to time.Time) bool {
-	return c.failing(from, to) || c.deadly(from) || to.Sub(from) >= 5*time.Second
+	return c.evident(from, to) || to.Sub(from) >= 5*time.Second
 }
-
-// deadly tells whether a container died since a time: who waits then waits for that,
-// be there a rush or not.
-func (c *Control) deadly(from time.Time) bool { return c.died.Load() > from.UnixNano() }
 
 // deployBlip is how long users may notice that containers were replaced.
 const deployBlip = 12 * time.Second
