@@ -48,6 +48,9 @@ func nothingLeft(t *testing.T, e *engine.Engine, id string, within time.Duration
 		}
 	}
 	t.Errorf("left after %v:%s", within, left)
+	var said strings.Builder
+	err := e.Logs(t.Context(), control.Name(id, control.RoleControl), &said, time.Time{}, false, true)
+	t.Logf("control said (%v):\n%s", err, said.String())
 	return false
 }
 

@@ -177,15 +177,27 @@ func (c *Control) agentOptions() agent.Options {
 	}
 }
 
-// giveUp removes the lab from outside: a container cannot finish its own removal.
+// giveUp removes the lab from outside: a container cannot finish its own removal. It
+// returns when this process is to end; a sweeper that failed is followed by another.
 func (c *Control) giveUp(ctx context.Context, why string) {
 	c.log.Warn("removing the lab", "why", why)
 	c.line.add(Event{Actor: "system", Kind: "phase", Text: "the lab is removed: " + why, Secret: true}) // why may tell what is broken
-	_, err := c.eng.Run(context.WithoutCancel(ctx), engine.Spec{
-		Name: Name(c.cfg.ID, RoleSweeper), Image: c.cfg.Control, Cmd: []string{"sweep", c.cfg.ID}, AutoRemove: true, NoNetwork: true,
-		Binds: []string{enginePath + ":" + enginePath}, Labels: Labels(c.cfg.ID, RoleSweeper, false),
-	})
-	if err != nil {
-		c.log.Error("the lab could not be removed", "err", err)
+	for {
+		_, err := c.eng.Run(context.WithoutCancel(ctx), engine.Spec{
+			Name: Name(c.cfg.ID, RoleSweeper), Image: c.cfg.Control, Cmd: []string{"sweep", c.cfg.ID}, AutoRemove: true, NoNetwork: true,
+			Binds: []string{enginePath + ":" + enginePath}, Labels: Labels(c.cfg.ID, RoleSweeper, false),
+		})
+		if err != nil {
+			c.log.Error("the lab could not be removed yet", "err", err)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(sweepAgain):
+			c.log.Warn("the lab is still there")
+		}
 	}
 }
+
+// sweepAgain is how long a sweeper may take until control, which it removes first, is gone.
+const sweepAgain = 10 * time.Second

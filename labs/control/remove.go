@@ -25,9 +25,6 @@ func Remove(ctx context.Context, e *engine.Engine, id, keep string, done func(st
 			done(fmt.Sprintf(format, a...))
 		}
 	}
-	if err := e.Remove(ctx, Name(id, RoleControl)); err != nil {
-		return err
-	}
 	// What compose had asked for may still come: a container whose volume is being
 	// filled is in no list yet, but its volume and its networks are in use.
 	began := time.Now()
@@ -75,8 +72,11 @@ func staleNetwork(ctx context.Context, e *engine.Engine, id, keep string, err er
 // restarted, through a defect of the engine's own.
 type LostCount struct{ Problem }
 
-// removePass removes what there is, and tells whether there was anything.
+// removePass removes what there is, control first, and tells whether there was anything.
 func removePass(ctx context.Context, e *engine.Engine, id, keep string, say func(string, ...any)) (found bool, err error) {
+	if err := e.Remove(ctx, Name(id, RoleControl)); err != nil {
+		return false, err
+	}
 	cs, err := e.List(ctx, label(id))
 	errs := []error{err}
 	for _, c := range cs {
