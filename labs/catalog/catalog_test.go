@@ -102,6 +102,7 @@ checks: [{id: users, proof: V1, kind: slo, slo: {success: 99}}]
 		_, err := catalog.Read(fsys, "x", "")
 		return err
 	}
+	const deploy = "deploy: {author: A <a@b>, message: m}"
 	const caught = "# caught by: users\n"
 	if err := read(good, caught); err != nil {
 		t.Fatalf("the good one: %v", err)
@@ -111,9 +112,11 @@ checks: [{id: users, proof: V1, kind: slo, slo: {success: 99}}]
 		"unknown kind":             {strings.Replace(good, "kind: slo", "kind: guess", 1), caught, "guess"},
 		"unknown var":              {strings.Replace(good, "title: t", "title: ${y}", 1), caught, "${y}"},
 		"check without its limit":  {strings.Replace(good, "kind: slo, slo: {success: 99}", "kind: slo", 1), caught, "slo.success"},
-		"no breaking":              {strings.Replace(good, "break: [{deploy: {author: A <a@b>, message: m}}]", "", 1), caught, "nothing breaks"},
+		"no breaking":              {strings.Replace(good, "break: [{"+deploy+"}]", "", 1), caught, "nothing breaks"},
 		"wrong fix uncaught":       {good, "echo\n", "does not say which check"},
 		"wrong fix, no such check": {good, "# caught by: nobody\n", "nobody"},
+		"fault that is none":       {strings.Replace(good, deploy, `fault: {kind: loss, uplink: us-a, params: {percent: "3"}}`, 1), caught, "percent"},
+		"fault without a place":    {strings.Replace(good, deploy, "fault: {kind: loss, params: {percent: 3}}", 1), caught, "no uplink"},
 		"two variants":             {strings.Replace(good, ", {id: c}", "", 1), caught, "at least 3"},
 	}
 	for name, tt := range tests {

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"faultlab/faults"
 )
 
 // kinds lists what a check can be and which of its parameters it needs.
@@ -48,6 +50,9 @@ func (l *Lab) Validate() error {
 	for i, s := range l.Break {
 		if (s.Deploy == nil) == (s.Fault == nil) {
 			bad("break step %d: want either deploy or fault", i+1)
+		}
+		if err := s.Fault.validate(); err != nil {
+			bad("break step %d: %w", i+1, err)
 		}
 	}
 	if l.Users.Success <= 0 || l.Users.Success > 100 {
@@ -94,6 +99,21 @@ func (l *Lab) validateChecks(bad func(string, ...any)) []string {
 		if err := valid(c); err != nil {
 			bad("check %s (%s): %w", c.ID, c.Kind, err)
 		}
+		if err := c.Fault.validate(); err != nil {
+			bad("check %s: %w", c.ID, err)
+		}
 	}
 	return ids
+}
+
+// validate says whether the library takes the fault; no fault is well.
+func (f *Fault) validate() error {
+	if f == nil {
+		return nil
+	}
+	if f.Uplink == "" {
+		return errors.New("the fault names no uplink")
+	}
+	_, err := faults.Decode(f.Kind, f.JSON())
+	return err
 }
