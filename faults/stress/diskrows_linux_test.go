@@ -32,8 +32,7 @@ var diskRows = []row{
 			d.left = 4096 * (1 + r.IntN(1500))
 			param = fmt.Sprint("leave_bytes=", d.left)
 		}
-		// Of two each takes what the other leaves, and gives that back alone.
-		return claim{fault: s.made("disk-fill", "path="+dataDir, param), disk: d, is: []string{"fills"}, not: []string{"fills"}}
+		return claim{fault: s.made("disk-fill", "path="+dataDir, param), disk: d}
 	}},
 	{"disk-readonly", func(r *rand.Rand, s *scene) claim {
 		return claim{fault: s.made("disk-readonly", "path="+dataDir), disk: &disk{readonly: true}}
