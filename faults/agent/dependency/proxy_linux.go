@@ -176,7 +176,10 @@ func (p *proxy) serve(c *net.TCPConn) *relay {
 		return nil
 	}
 	mark := ownMark
-	if !own {
+	switch {
+	case p.side == faults.Calling:
+		mark = PassedOn
+	case !own:
 		mark = p.translation().mark(from.Addr())
 	}
 	server, err := p.dial(context.Background(), p.behind(first, to), mark, nil)
