@@ -2,6 +2,7 @@ package stress
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -9,6 +10,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strconv"
+	"strings"
 	"sync"
 	"syscall"
 
@@ -68,37 +70,67 @@ func fork() (int, syscall.Errno) {
 	}
 }
 
-// eating starts a process that takes so much memory, and says how many MiB it had when it
-// was ended, or had all; below 0 if it came to another end.
-func eating(mib string) int {
-	cmd := exec.Command("/proc/self/exe", mib)
+// eating has a program of the target's memory group take so much, and says how many MiB it
+// had when it was ended, or had all. The target's own program rests meanwhile: what it needs
+// before all of the other's is back would make the kernel end it too.
+func eating(pid, mib int) (had int, err error) {
+	cmd := exec.Command("/proc/self/exe", strconv.Itoa(mib))
 	cmd.Env = append(os.Environ(), roleEnv+"=eater")
+	begin, err := cmd.StdinPipe()
+	if err != nil {
+		return 0, err
+	}
 	out, err := cmd.StdoutPipe()
 	if err != nil {
-		return -1
+		return 0, err
 	}
-	if err := cmd.Start(); err != nil {
-		return -2
+	if err := errors.Join(cmd.Start(), syscall.Kill(pid, syscall.SIGSTOP)); err != nil {
+		return 0, err
 	}
-	had := 0
+	defer syscall.Kill(pid, syscall.SIGCONT)
+	if err := os.WriteFile(filepath.Join(memoryGroup(pid), "cgroup.procs"), []byte(strconv.Itoa(cmd.Process.Pid)), 0); err != nil {
+		return 0, errors.Join(err, cmd.Process.Kill(), cmd.Wait())
+	}
+	begin.Close()
 	for lines := bufio.NewScanner(out); lines.Scan(); {
 		had, _ = strconv.Atoi(lines.Text())
 	}
-	cmd.Wait()
-	if st := cmd.ProcessState.Sys().(syscall.WaitStatus); st.Signaled() && st.Signal() == syscall.SIGKILL || st.Exited() && st.ExitStatus() == 0 {
-		return had
+	err = cmd.Wait()
+	if st := cmd.ProcessState.Sys().(syscall.WaitStatus); st.Signaled() && st.Signal() == syscall.SIGKILL {
+		return had, nil
 	}
-	return -3
+	return had, err
 }
 
-// eat takes memory, and tells of each MiB. Where there is too little the kernel ends this
-// process before any other.
-func eat(mib string, tell io.Writer) error {
+// memoryGroup is the directory of a process's control group for memory, in either version.
+func memoryGroup(pid int) string {
+	text, _ := os.ReadFile(fmt.Sprintf("/proc/%d/cgroup", pid))
+	for line := range strings.Lines(string(text)) {
+		if f := strings.SplitN(strings.TrimSpace(line), ":", 3); len(f) == 3 && (f[1] == "" || f[1] == "memory") {
+			if dir := filepath.Join("/sys/fs/cgroup", f[1], f[2]); fileIn(dir, "memory.stat") {
+				return dir
+			}
+		}
+	}
+	return ""
+}
+
+func fileIn(dir, name string) bool {
+	_, err := os.Stat(filepath.Join(dir, name))
+	return err == nil
+}
+
+// eat takes memory when its input ends, and tells of each MiB. Where there is too little
+// the kernel ends this process before any other.
+func eat(mib string, begin io.Reader, tell io.Writer) error {
 	if err := os.WriteFile("/proc/self/oom_score_adj", []byte("1000"), 0); err != nil {
 		return err
 	}
 	most, err := strconv.Atoi(mib)
 	if err != nil {
+		return err
+	}
+	if _, err := io.Copy(io.Discard, begin); err != nil {
 		return err
 	}
 	var all [][]byte

@@ -53,21 +53,10 @@ func (c claim) silences() int {
 	return 0
 }
 
-// clashes tells whether a fault after another, or the two at once, leave nothing to be told.
+// clashes tells whether two faults at once leave nothing that a user can tell.
 func (c claim) clashes(o claim) bool {
 	in := func(list []string) func(string) bool {
 		return func(s string) bool { return slices.Contains(list, s) }
 	}
-	return c.spoils(o) || slices.ContainsFunc(c.not, in(o.is)) || slices.ContainsFunc(o.not, in(c.is))
-}
-
-// spoils tells whether a fault on packets changes what another's end is measured by: calls
-// and lookups over the network are compared with what they were before that one began. Where
-// nothing gets through nothing is compared.
-func (c claim) spoils(o claim) bool {
-	if c.dead || c.peer.Port != 0 || c.delay == 0 && c.loss == 0 && c.hold == 0 && c.carry == nil && len(c.tcp) == 0 {
-		return false
-	}
-	return o.calls != nil && o.calls.side == "calling" ||
-		o.lookups != nil && o.lookups.delay > 0 && len(c.peer.Addresses) == 0
+	return slices.ContainsFunc(c.not, in(o.is)) || slices.ContainsFunc(o.not, in(c.is))
 }

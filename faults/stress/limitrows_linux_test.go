@@ -1,10 +1,8 @@
 package stress
 
 import (
-	"errors"
 	"fmt"
 	"math/rand/v2"
-	"os"
 	"time"
 
 	"faultlab/faults"
@@ -15,9 +13,13 @@ import (
 var limitRows = []row{
 	{"memory-limit", func(r *rand.Rand, s *scene) claim {
 		f := faults.MemoryLimit{MiB: 36 + r.IntN(16)}
-		// Two programs have some of it already; without the fault the rest would be above that.
+		// The target's own program has some of it already; without the fault the rest would be above that.
 		return claim{fault: f, is: []string{"limits memory"}, inside: func(pid int) error {
-			return errors.Join(spared(pid), atMost(pid, fmt.Sprint("eat ", memoryMiB), f.MiB-6))
+			had, err := eating(pid, memoryMiB)
+			if err == nil && had > f.MiB-3 {
+				err = fmt.Errorf("a program had %d MiB; want at most %d", had, f.MiB-3)
+			}
+			return err
 		}}
 	}},
 	{"memory-pressure", func(r *rand.Rand, s *scene) claim {
@@ -28,12 +30,6 @@ var limitRows = []row{
 		f := faults.PidLimit{Limit: spareThreads + 32 + r.IntN(40)}
 		return claim{fault: f, not: []string{"takes memory", "limits memory"}, inside: func(pid int) error { return atMost(pid, "fork", f.Limit) }}
 	}},
-}
-
-// spared keeps the target's program from the kernel's choice: while the memory of the one
-// that it has ended is on its way back, there is no other left.
-func spared(pid int) error {
-	return os.WriteFile(fmt.Sprintf("/proc/%d/oom_score_adj", pid), []byte("-1000"), 0)
 }
 
 // holds waits until the target's memory, as its engine counts it, is what a fault takes

@@ -39,7 +39,7 @@ func TestMain(m *testing.M) {
 	case role == "resolver":
 		end(resolve())
 	case role == "eater":
-		end(eat(os.Args[1], os.Stdout))
+		end(eat(os.Args[1], os.Stdin, os.Stdout))
 	case role == "client":
 		end(injectForever(context.Background()))
 	case len(os.Args) == 2 && os.Args[1] == "agent":

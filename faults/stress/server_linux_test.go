@@ -70,8 +70,6 @@ func serve(address string) error {
 				fmt.Fprintln(c, room())
 			case "fork":
 				fmt.Fprintln(c, forks())
-			case "eat":
-				fmt.Fprintln(c, eating(size))
 			case "lookup":
 				var name, typ, wait string
 				var n int
