@@ -94,7 +94,16 @@ func lookUp(name, typ string, n int, wait time.Duration) string {
 			defer cancel()
 			began := time.Now()
 			// Each by a resolver of its own: one would ask once for all who ask the same.
-			addrs, err := (&net.Resolver{PreferGo: true}).LookupNetIP(ctx, network, name+".")
+			addrs, err := (&net.Resolver{PreferGo: true, Dial: func(_ context.Context, network, address string) (net.Conn, error) {
+				c, err := (&net.Dialer{}).DialContext(ctx, network, address)
+				if err == nil {
+					context.AfterFunc(ctx, func() { c.Close() }) // it would go on behind who has given up
+				}
+				return c, err
+			}}).LookupNetIP(ctx, network, name+".")
+			if err != nil && ctx.Err() != nil {
+				err = &net.DNSError{IsTimeout: true}
+			}
 			took := time.Since(began)
 			mu.Lock()
 			defer mu.Unlock()

@@ -250,8 +250,19 @@ func (f *Fault) changed(ctx context.Context) error {
 func (f *Fault) Drop() error {
 	err := f.leave()
 	f.dismiss()
-	if f.proxy != nil {
-		go func() { _ = f.proxy.finish(context.Background(), f.ends()) }()
+	if f.proxy == nil {
+		return err
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	go func() {
+		defer cancel()
+		_ = f.proxy.finish(ctx, f.ends())
+	}()
+	if !f.proved { // what was never active leaves nothing, as far as connections let it
+		select {
+		case <-ctx.Done():
+		case <-time.After(3 * time.Second):
+		}
 	}
 	return err
 }
