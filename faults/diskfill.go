@@ -19,6 +19,9 @@ func checkPath(p string) error {
 // there; df shows the file system full and du finds no file that is large, as with a
 // deleted log that a process still has open. The usual wrong diagnosis is that some
 // visible file has grown.
+//
+// A file system takes one such fault at a time: of two, one would leave more than it says
+// when the other ends.
 type DiskFill struct {
 	// Path is a directory of the file system, inside the container.
 	Path string `json:"path"`

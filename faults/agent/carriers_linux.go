@@ -51,7 +51,8 @@ func carryDependency(s space, o carrier.Order) (carrier.Carrier, error) {
 }
 
 func carryDisk(s space, o carrier.Order) (carrier.Carrier, error) {
-	return disk.Machine{Ledger: &s.(*linuxSpace).kernel.ledger, Child: child}.Carry(o)
+	k := s.(*linuxSpace).kernel
+	return disk.Machine{Ledger: &k.ledger, Fills: &k.fills, Child: child}.Carry(o)
 }
 
 func carryProcess(s space, o carrier.Order) (carrier.Carrier, error) {

@@ -93,11 +93,11 @@ func (r *resets) copy(packet []byte) {
 	}
 }
 
-// notCopies lets what has copyMark go on.
-func notCopies() []expr.Any {
+// letGo lets what has a mark go on.
+func letGo(mark uint32) []expr.Any {
 	return []expr.Any{
 		&expr.Meta{Key: expr.MetaKeyMARK, Register: 1},
-		&expr.Cmp{Op: expr.CmpOpEq, Register: 1, Data: binary.NativeEndian.AppendUint32(nil, copyMark)},
+		&expr.Cmp{Op: expr.CmpOpEq, Register: 1, Data: binary.NativeEndian.AppendUint32(nil, mark)},
 		&expr.Verdict{Kind: expr.VerdictAccept},
 	}
 }

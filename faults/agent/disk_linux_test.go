@@ -48,6 +48,10 @@ func TestDiskFill(t *testing.T) {
 	if err := write(); !errors.Is(err, syscall.ENOSPC) || used() != 100 {
 		t.Errorf("%d %% used; a write gave %v", used(), err)
 	}
+	// It would be active with 16 MiB left when the first goes.
+	if _, err := a.Inject(t.Context(), id, faults.DiskFill{Path: "/data", LeaveBytes: 1 << 20}, InjectOptions{}); !errors.Is(err, &Error{Code: Refused}) {
+		t.Errorf("a second on the same file system: %v", err)
+	}
 	for range 2 {
 		must(t, full.Revert(t.Context()))
 	}

@@ -97,6 +97,14 @@ func TestLookupFaults(t *testing.T) {
 		}
 		a.take(t, e.ID)
 	})
+	t.Run("before a fault on packets that is slower", func(t *testing.T) {
+		slow := a.put(t, l, "dns-delay", `{"delay":"30ms"}`, noProbes)
+		net := a.put(t, l, "latency", `{"delay":"60ms","jitter":"10ms"}`)
+		if got := a.take(t, slow.ID); got.State != Reverted || got.Reason != "" {
+			t.Errorf("reverted as %+v", got)
+		}
+		a.take(t, net.ID)
+	})
 	t.Run("stacked, taken away in any order", func(t *testing.T) {
 		slow := a.put(t, l, "dns-delay", `{"delay":"80ms"}`, noProbes)
 		wrong := a.put(t, l, "dns-address", `{"name":"db.shop.internal","addresses":["192.0.2.1"]}`, noProbes)

@@ -27,6 +27,7 @@ type dnsFault struct {
 	name   string // that is looked up
 	typ    dnsmessage.Type
 	before lookup
+	way    time.Duration // what other faults added to before
 }
 
 // carryLookups gives the carrier of an order for a fault on lookups.
@@ -94,6 +95,7 @@ func (f *dnsFault) prepare(ctx context.Context) error {
 			if again := f.look(ctx, nameTimeout); again.err == nil && again.took < f.before.took {
 				f.before = again
 			}
+			f.way = f.onTheWay()
 			return nil
 		}
 	}
@@ -102,6 +104,16 @@ func (f *dnsFault) prepare(ctx context.Context) error {
 	}
 	return &Error{Code: NoProbe, Message: fmt.Sprintf("the target's name servers (%s) do not answer: %v", strings.Join(r.servers, ", "), f.before.err),
 		Remedy: "see whether names resolve in the container"}
+}
+
+// onTheWay is what faults on packets add to a lookup at most.
+func (f *dnsFault) onTheWay() time.Duration {
+	to, err := netip.ParseAddrPort(f.server)
+	if err != nil {
+		return 0
+	}
+	o := expect(f.space.effects(), endpoint{addr: to.Addr().Unmap(), port: to.Port()}, "udp")
+	return o.delay + o.jitter
 }
 
 // felt tells whether a lookup met the fault.
@@ -192,6 +204,7 @@ func (f *dnsFault) Take(ctx context.Context) error {
 		}
 		counted := f.rule.hit.Load()
 		last = f.look(ctx, nameTimeout)
+		last.took -= max(f.onTheWay()-f.way, 0) // what came later than this fault is not its own
 		if f.rule.hit.Load() == counted && last.err == nil && (f.felt(f.before) || !f.felt(last)) {
 			f.See(&Measurement{Method: "dns", Address: f.server, Probes: 1, BeforeMS: ms(f.before.took), AfterMS: ms(last.took),
 				AddedMS: ms(last.took - f.before.took), Saw: fmt.Sprintf("lookup of %s answered %s, before the fault %s", f.name, last, f.before)})

@@ -40,7 +40,9 @@
 //
 // Faults on calls are carried by a proxy in the target's network namespace, which
 // nftables hands new connections to: tproxy in front of a port of the target, NAT at its
-// output in front of what it calls. See package dependency.
+// output in front of what it calls. See package dependency. What the target calls meets
+// the queue on its way to the proxy, and what the proxy sends on for it does not again;
+// netem sees only the latter.
 //
 // Peers by name are looked up in the target's network with its own resolv.conf and hosts
 // file, and followed while the fault is active; the entry's notes tell of changes.

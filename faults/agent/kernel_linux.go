@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"faultlab/faults/agent/dependency"
+	"faultlab/faults/agent/disk"
 )
 
 // linux is the kernel we run on.
@@ -24,6 +25,7 @@ type linux struct {
 	backend   string // tests: only this back-end
 	proxies   dependency.Proxies
 	holds     trap.Holds
+	fills     disk.Fills
 
 	ledger ledger.Ledger
 

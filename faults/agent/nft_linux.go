@@ -11,6 +11,7 @@ import (
 	"github.com/mdlayher/netlink"
 	"golang.org/x/sys/unix"
 
+	"faultlab/faults/agent/dependency"
 	"faultlab/faults/agent/nft"
 )
 
@@ -86,8 +87,11 @@ func (r *rules) hook() error {
 func (r *rules) set(effects []effect, queue uint16) error {
 	for dir, chain := range r.chains {
 		r.conn.FlushChain(chain)
+		if dir == dirOut && len(effects) > 0 {
+			r.conn.AddRule(&nftables.Rule{Table: r.table, Chain: chain, Exprs: letGo(dependency.PassedOn)})
+		}
 		if dir == dirOut && doubles(effects) {
-			r.conn.AddRule(&nftables.Rule{Table: r.table, Chain: chain, Exprs: notCopies()})
+			r.conn.AddRule(&nftables.Rule{Table: r.table, Chain: chain, Exprs: letGo(copyMark)})
 		}
 		for _, rule := range queueRules(effects, dir) {
 			r.conn.AddRule(&nftables.Rule{Table: r.table, Chain: chain, Exprs: append(rule, r.queue(queue))})

@@ -1,6 +1,7 @@
 package stress
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -13,10 +14,10 @@ type expected struct {
 	pass float64
 }
 
-func sum(claims []claim, to, proto string) expected {
+func sum(claims []claim, to, proto string, port int) expected {
 	e := expected{claim: claim{copies: 1}, pass: 1}
 	for _, c := range claims {
-		if !c.concerns(to, proto) {
+		if !c.concerns(to, proto, port) {
 			continue
 		}
 		e.delay += c.delay
@@ -38,21 +39,29 @@ func sum(claims []claim, to, proto string) expected {
 func (s *scene) feel(pid int, claims []claim) error {
 	paused := slices.ContainsFunc(claims, func(c claim) bool { return c.pause })
 	for _, to := range []string{s.peer, s.bystander} {
-		if err := feelUDP(pid, to, sum(claims, to, "udp")); err != nil {
+		if err := feelUDP(pid, to, sum(claims, to, "udp", udpPort)); err != nil {
 			return fmt.Errorf("udp to %s: %w", s.names(to), err)
 		}
-		if err := feelTCP(pid, to, sum(claims, to, "tcp")); err != nil {
+		if err := feelTCP(pid, to, sum(claims, to, "tcp", tcpPort)); err != nil {
 			return fmt.Errorf("tcp to %s: %w", s.names(to), err)
 		}
 	}
-	how, _, _, err := ask(pid, "127.0.0.1", "hello", 400*time.Millisecond)
+	how, _, _, err := ask(pid, loopback, "hello", 400*time.Millisecond)
 	if err != nil {
 		return err
 	}
 	if paused != (how == silent) {
 		return fmt.Errorf("the target's server: %s; paused is %v", how, paused)
 	}
-	plain := sum(claims, s.peer, "tcp")
+	if err := s.feelCalls(pid, claims, paused); err != nil {
+		return err
+	}
+	if !paused {
+		if err := errors.Join(s.feelLookups(pid, claims), s.feelDisk(pid, claims)); err != nil {
+			return err
+		}
+	}
+	plain := sum(claims, s.peer, "tcp", tcpPort)
 	for _, c := range claims {
 		if c.carry != nil && plain.pass == 1 && len(plain.tcp) == 0 {
 			if err := c.carry(pid); err != nil {
@@ -69,8 +78,11 @@ func (s *scene) feel(pid int, claims []claim) error {
 }
 
 func (s *scene) names(to string) string {
-	if to == s.peer {
+	switch to {
+	case s.peer:
 		return "the peer"
+	case loopback:
+		return "the target itself"
 	}
 	return "the bystander"
 }

@@ -39,7 +39,8 @@ func TestInjections(t *testing.T) {
 	s := newScene(t)
 	r := rand.New(rand.NewPCG(*seed, 1))
 	for done := 0; done < *injections && len(report.violations) < 20; {
-		done += s.batch(r)
+		// Draws of its own: what was refused before must not change them.
+		done += s.batch(rand.New(rand.NewPCG(r.Uint64(), 0)))
 	}
 	must(t, s.close())
 	s.within(10*time.Second, "nothing is left", func() bool { return len(s.left()) == 0 })
@@ -63,16 +64,21 @@ func newScene(t *testing.T) *scene {
 
 // draw chooses the faults of a batch. Kinds without a row come alone: they may end the target.
 func (s *scene) draw(r *rand.Rand) []claim {
-	if r.IntN(20) < 2 && len(s.others) > 0 {
+	switch alone := r.IntN(40); {
+	case alone == 0 && len(s.alone) > 0:
+		return []claim{pick(r, s.alone).draw(r, s)}
+	case alone < 4 && len(s.others) > 0:
 		return []claim{{fault: pick(r, s.others), unknown: true}}
 	}
 	rows := s.rows
-	if r.IntN(5) == 0 {
+	if r.IntN(4) == 0 {
 		rows = slices.Concat(s.rows, s.rare, s.rare)
 	}
 	var out []claim
 	for range 1 + r.IntN(3) {
-		out = append(out, pick(r, rows).draw(r, s))
+		if c := pick(r, rows).draw(r, s); !slices.ContainsFunc(out, c.clashes) {
+			out = append(out, c)
+		}
 	}
 	if r.IntN(4) > 0 {
 		// What silences the peer comes last, and once: nothing could be proved after it.
@@ -143,7 +149,10 @@ func (s *scene) put(r *rand.Rand, c claim) (placed, bool) {
 	e := x.Status()
 	report.count("Active, by back-end", e.Backend, 1)
 	switch {
-	case e.State == agent.Expired && c.unknown: // over at once
+	case e.State == agent.Expired && c.ends: // over at once
+		s.ended(c)
+		return placed{}, false
+	case e.State == agent.Expired && c.unknown:
 		report.count("Not witnessed, by kind", kind, 1)
 		report.count(sectionInjections, "active by the library's word, not witnessed", 1)
 		return placed{}, false
@@ -154,10 +163,18 @@ func (s *scene) put(r *rand.Rand, c claim) (placed, bool) {
 		report.count("Not witnessed, by kind", kind, 1)
 		report.count(sectionInjections, "active by the library's word, not witnessed", 1)
 	} else {
-		report.count("Witnessed, by kind", kind, 1)
-		report.count(sectionInjections, "active and looked at by a user", 1)
+		report.witnessed(kind)
 	}
 	return placed{c, x}, true
+}
+
+// ended looks at a target that is to have been killed.
+func (s *scene) ended(c claim) {
+	s.within(5*time.Second, told([]claim{c})+" ends the target", func() bool { return s.pid() == 0 })
+	if code, err := s.died(); err != nil || code != 137 {
+		report.violation(s.t, "%s: the target ended with %d, %v; want 137", told([]claim{c}), code, err)
+	}
+	report.witnessed(c.fault.Kind())
 }
 
 func (s *scene) revert(p placed) {

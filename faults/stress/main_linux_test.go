@@ -36,6 +36,10 @@ func TestMain(m *testing.M) {
 	switch role := os.Getenv(roleEnv); {
 	case role == "server":
 		end(serve(os.Getenv(listenEnv)))
+	case role == "resolver":
+		end(resolve())
+	case role == "eater":
+		end(eat(os.Args[1], os.Stdin, os.Stdout))
 	case role == "client":
 		end(injectForever(context.Background()))
 	case len(os.Args) == 2 && os.Args[1] == "agent":

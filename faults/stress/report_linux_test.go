@@ -31,6 +31,12 @@ func (s *summary) count(section, what string, n int) {
 	s.counts[section][what] += n
 }
 
+// witnessed counts a fault whose effect a user looks at.
+func (s *summary) witnessed(kind string) {
+	s.count("Witnessed, by kind", kind, 1)
+	s.count(sectionInjections, "active and looked at by a user", 1)
+}
+
 func (s *summary) time(what string, d time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

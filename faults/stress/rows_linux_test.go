@@ -1,52 +1,13 @@
 package stress
 
 import (
-	"fmt"
 	"math/rand/v2"
-	"slices"
 	"time"
 
 	"faultlab/faults"
 )
 
-// claim is what a fault that is active must do to a user of the target.
-type claim struct {
-	fault   faults.Fault
-	peer    faults.Peer
-	delay   time.Duration // added to a round trip, on average
-	jitter  time.Duration // of the sum of both ways
-	loss    float64       // of round trips
-	burst   float64
-	dead    bool          // no datagram is answered
-	tcp     []string      // how asking by TCP may end; nil: answered
-	pause   bool          // nothing inside answers
-	copies  float64       // answers to a datagram that gets through; 0: one
-	hold    time.Duration // what some packets wait, and others do not
-	inside  func(pid int) error
-	carry   func(pid int) error // like inside, where connections to the peer are left alone otherwise
-	unknown bool                // there is no row for the kind: what it does is not looked at
-}
-
-func (c claim) concerns(to, proto string) bool {
-	return (len(c.peer.Addresses) == 0 || slices.Contains(c.peer.Addresses, to)) && (c.peer.Protocol == "" || c.peer.Protocol == proto)
-}
-
-func (c claim) silences() int {
-	if c.dead {
-		return 1
-	}
-	return 0
-}
-
-// row draws a fault of one kind and says what a user must feel.
-type row struct {
-	kind string
-	draw func(r *rand.Rand, s *scene) claim
-}
-
 var directions = []faults.Direction{"", faults.Out, faults.In, faults.Both}
-
-func pick[T any](r *rand.Rand, of []T) T { return of[r.IntN(len(of))] }
 
 func (s *scene) drawPeer(r *rand.Rand) faults.Peer {
 	switch r.IntN(4) {
@@ -67,7 +28,7 @@ func ways(d faults.Direction) int {
 }
 
 // packetRows are the kinds that a user in the target's network feels.
-var packetRows = present([]row{
+var packetRows = []row{
 	{"latency", func(r *rand.Rand, s *scene) claim {
 		f := faults.Latency{Delay: time.Duration(5+r.IntN(75)) * time.Millisecond, Direction: pick(r, directions), RTT: r.IntN(3) == 0, Peer: s.drawPeer(r)}
 		if r.IntN(3) == 0 {
@@ -122,37 +83,4 @@ var packetRows = present([]row{
 	{"corrupt", drawCorrupt},
 	{"reorder", drawReorder},
 	{"rate", drawRate},
-})
-
-// present are the rows of kinds that the library has.
-func present(rows []row) []row {
-	return slices.DeleteFunc(rows, func(r row) bool {
-		return !slices.ContainsFunc(faults.Kinds(), func(k faults.KindInfo) bool { return k.Kind == r.kind })
-	})
-}
-
-func hasRow(kind string) bool {
-	has := func(r row) bool { return r.kind == kind }
-	return slices.ContainsFunc(packetRows, has) || slices.ContainsFunc(processRows, has)
-}
-
-// otherKinds are the kinds of the library's table without a row here, with fitting values.
-func otherKinds() (out []faults.Fault, err error) {
-	for _, k := range faults.Kinds() {
-		if hasRow(k.Kind) {
-			continue
-		}
-		var params []string
-		for _, p := range k.Params {
-			if v := k.Example(p.Name); v != "" {
-				params = append(params, p.Name+"="+v)
-			}
-		}
-		f, err := faults.Parse(k.Kind, params)
-		if err != nil {
-			return nil, fmt.Errorf("no row here, and no fitting values: %s: %w", k.Kind, err)
-		}
-		out = append(out, f)
-	}
-	return out, nil
 }

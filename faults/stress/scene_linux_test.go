@@ -15,13 +15,19 @@ import (
 // done to the target there.
 type scene struct {
 	t               *testing.T
-	peer, bystander string          // addresses
-	pid             func() int      // of the target's first process now; 0: it has ended
-	again           func()          // starts a target that has ended
-	rows            []row           // kinds whose effect a user looks at
-	rare            []row           // the like, drawn less often
-	others          []faults.Fault  // kinds without a row
-	left            func() []string // what is there although no agent is
+	peer, bystander string                // addresses
+	pid             func() int            // of the target's first process now; 0: it has ended
+	died            func() (int, error)   // with which code a target has ended
+	again           func()                // starts a target that has ended
+	rows            []row                 // kinds whose effect a user looks at
+	alone           []row                 // the like, each by itself
+	rare            []row                 // the like, drawn less often
+	others          []faults.Fault        // kinds without a row
+	resolver        string                // address of the target's name server; "": none
+	callers         map[string]int        // processes of the peer and the bystander, by their addresses; none: nobody calls
+	disk            bool                  // the target has a file system of its own
+	memory          func() (int64, error) // what the target uses, in bytes
+	left            func() []string       // what is there although no agent is
 	inject          func(ctx context.Context, f faults.Fault, o agent.InjectOptions) (injection, error)
 	close           func() error // ends the agent
 }

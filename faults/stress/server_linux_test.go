@@ -18,9 +18,11 @@ const (
 	udpPort = 7
 )
 
-// serve is what runs in the target, its peer and the bystander: an echo by UDP, and a
-// line of TCP that is echoed or that says what to try out. No address means all.
+// serve is what runs in the target, its peer and the bystander: an echo by UDP, a page by
+// HTTP, and a line of TCP that is echoed or that says what to try out. No address means all.
 func serve(address string) error {
+	spare()
+	go func() { end(web(address)) }()
 	udp, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.ParseIP(address), Port: udpPort})
 	if err != nil {
 		return err
@@ -64,6 +66,16 @@ func serve(address string) error {
 				fmt.Fprintln(c, burn())
 			case "hog":
 				hog()
+			case "room":
+				fmt.Fprintln(c, room())
+			case "fork":
+				fmt.Fprintln(c, forks())
+			case "lookup":
+				var name, typ, wait string
+				var n int
+				fmt.Sscan(size, &name, &typ, &n, &wait)
+				d, _ := time.ParseDuration(wait)
+				fmt.Fprintln(c, lookUp(name, typ, n, d))
 			default:
 				fmt.Fprint(c, line)
 			}

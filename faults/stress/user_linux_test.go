@@ -1,6 +1,7 @@
 package stress
 
 import (
+	"bufio"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -104,32 +105,33 @@ func ask(pid int, to, line string, wait time.Duration) (outcome, answer string, 
 	if err != nil {
 		return "", "", took, err
 	}
-	how := func(err error) string {
-		switch {
-		case errors.Is(err, syscall.ECONNREFUSED), errors.Is(err, syscall.EHOSTUNREACH), errors.Is(err, syscall.EACCES), errors.Is(err, syscall.ENETUNREACH):
-			return refused
-		case errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
-			return wasReset
-		}
-		if late, ok := errors.AsType[net.Error](err); ok && late.Timeout() {
-			return silent
-		}
-		return err.Error()
-	}
 	if cerr != nil {
-		return how(cerr), "", took, nil
+		return ending(cerr), "", took, nil
 	}
 	defer c.Close()
 	c.SetDeadline(time.Now().Add(wait))
 	if _, err := fmt.Fprintln(c, line); err != nil {
-		return how(err), "", took, nil
+		return ending(err), "", took, nil
 	}
-	b := make([]byte, 256)
-	n, err := c.Read(b)
+	answer, err = bufio.NewReader(c).ReadString('\n')
 	if err != nil {
-		return how(err), "", took, nil
+		return ending(err), "", took, nil
 	}
-	return answered, strings.TrimSpace(string(b[:n])), took, nil
+	return answered, strings.TrimSpace(answer), took, nil
+}
+
+// ending names how an error ended asking.
+func ending(err error) string {
+	switch {
+	case errors.Is(err, syscall.ECONNREFUSED), errors.Is(err, syscall.EHOSTUNREACH), errors.Is(err, syscall.EACCES), errors.Is(err, syscall.ENETUNREACH):
+		return refused
+	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
+		return wasReset
+	}
+	if late, ok := errors.AsType[net.Error](err); ok && late.Timeout() {
+		return silent
+	}
+	return err.Error()
 }
 
 // transfer has a block of bytes taken or given by a server, over one connection.

@@ -4,8 +4,11 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/hex"
+	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -37,35 +40,58 @@ func newWorld(t *testing.T) *world {
 	id := make([]byte, 4)
 	rand.Read(id)
 	w := &world{Engine: enginetest.Open(t), id: hex.EncodeToString(id)}
-	w.scene = scene{t: t, pid: w.targetPID, rows: packetRows, rare: processRows}
+	w.scene = scene{t: t, pid: w.targetPID, disk: true, memory: w.targetMemory, died: w.exitCode, alone: endRows,
+		rows: slices.Concat(packetRows, lookupRows, callRows, diskRows), rare: slices.Concat(processRows, limitRows)}
 	w.image = imageOf(w.id)
 	report.mu.Lock()
 	report.worlds = append(report.worlds, w.id)
 	report.mu.Unlock()
 	enginetest.ImportSelf(t, w.Engine, w.image, "ENV "+markEnv+"="+w.id)
-	w.target = w.run("target")
-	w.peer, w.bystander = w.address(w.run("peer")), w.address(w.run("bystander"))
+	w.resolver, _ = w.address(w.run("resolver", "resolver", engine.Spec{}))
+	w.target = w.run("target", "server", engine.Spec{DNS: []string{w.resolver}, Tmpfs: map[string]string{dataDir: fmt.Sprint("size=", dataSize)}})
+	var peer, bystander int
+	w.peer, peer = w.address(w.run("peer", "server", engine.Spec{}))
+	w.bystander, bystander = w.address(w.run("bystander", "server", engine.Spec{}))
+	w.callers = map[string]int{w.peer: peer, w.bystander: bystander}
 	w.reachable()
+	w.within(10*time.Second, "names, requests and files are as they must be", func() bool {
+		return errors.Join(w.feelLookups(w.pid(), nil), w.feelCalls(w.pid(), nil, false), w.feelDisk(w.pid(), nil)) == nil
+	})
 	return w
 }
 
-func (w *world) run(name string) string {
+// memoryMiB is what each container may use.
+const memoryMiB = 96
+
+func (w *world) run(name, role string, s engine.Spec) string {
 	w.t.Helper()
-	return enginetest.Run(w.t, w.Engine, engine.Spec{
-		Name: "stress-" + name + "-" + w.id, Image: w.image, Env: map[string]string{roleEnv: "server"},
-		Labels: map[string]string{labelTarget: w.id}, MemoryBytes: 96 << 20,
-	})
+	s.Name, s.Image, s.Env = "stress-"+name+"-"+w.id, w.image, map[string]string{roleEnv: role}
+	s.Labels, s.MemoryBytes = map[string]string{labelTarget: w.id}, memoryMiB<<20
+	return enginetest.Run(w.t, w.Engine, s)
 }
 
-func (w *world) address(id string) string {
+// address is that of a container, with its first process.
+func (w *world) address(id string) (string, int) {
 	w.t.Helper()
 	c, err := w.Inspect(w.t.Context(), id)
 	must(w.t, err)
 	for _, ip := range c.Networks {
-		return ip
+		return ip, c.Pid
 	}
 	w.t.Fatalf("container %s has no address", id)
-	return ""
+	return "", 0
+}
+
+// exitCode is what the engine says that the target has ended with.
+func (w *world) exitCode() (int, error) {
+	c, err := w.Inspect(context.WithoutCancel(w.t.Context()), w.target)
+	return c.ExitCode, err
+}
+
+// targetMemory is what the engine says that the target uses.
+func (w *world) targetMemory() (int64, error) {
+	u, err := w.Usage(context.WithoutCancel(w.t.Context()), w.target)
+	return u.MemoryBytes, err
 }
 
 func (w *world) targetPID() int {

@@ -16,7 +16,7 @@ import (
 )
 
 // maxCallers is how many addresses are kept; the calls of more come from the target's own.
-const maxCallers = 0xffff
+const maxCallers = 0xfffe
 
 // The ports that calls passed on come from. They lie below those that callers choose by
 // themselves (ip_local_port_range), so that none gets in another's way.

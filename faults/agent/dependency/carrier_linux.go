@@ -215,15 +215,54 @@ func (f *Fault) Take(ctx context.Context) error {
 			return carrier.Errorf(carrier.NoProbe, "not measured again: %s does not accept connections any more", f.ask.to)
 		}
 	}
+	if err := f.changed(ctx); err != nil {
+		return err
+	}
 	return carrier.Errorf(carrier.Unproved, "effect still seen at %s after taking it away: %+v", f.ask.to, last)
+}
+
+// changed is what is wrong with the way to a server that is called, if calls past the
+// proxy are not as calls were before the fault: another fault may have come since.
+func (f *Fault) changed(ctx context.Context) error {
+	if f.calls.Side != faults.Calling {
+		return nil
+	}
+	q, n := f.ask, count(1)
+	q.past = true
+	fine, quickest := 0, time.Hour
+	for _, o := range f.proxy.many(ctx, f.order.ID, q, n, f.stage.most(f.base), f.base.bytes) {
+		if o.fine() {
+			fine, quickest = fine+1, min(quickest, o.whole)
+		}
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	// Through a proxy a call waits on two connections.
+	slower := quickest - f.base.whole
+	if fine == n && (f.stage.delay == 0 && f.stage.rate == 0 || slower < f.stage.least(f.base)/3) {
+		return nil
+	}
+	return carrier.Errorf(carrier.Unmeasurable, "not measured again: the way to %s has changed: %d of %d calls past the proxy were answered, the quickest %v later than before", f.ask.to, fine, n, slower)
 }
 
 // Drop implements [carrier.Carrier].
 func (f *Fault) Drop() error {
 	err := f.leave()
 	f.dismiss()
-	if f.proxy != nil {
-		go func() { _ = f.proxy.finish(context.Background(), f.ends()) }()
+	if f.proxy == nil {
+		return err
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	go func() {
+		defer cancel()
+		_ = f.proxy.finish(ctx, f.ends())
+	}()
+	if !f.proved { // what was never active leaves nothing, as far as connections let it
+		select {
+		case <-ctx.Done():
+		case <-time.After(3 * time.Second):
+		}
 	}
 	return err
 }

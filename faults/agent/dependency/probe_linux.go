@@ -25,6 +25,7 @@ type inquiry struct {
 	to           string // address and port
 	method, path string // of HTTP; no method: the text
 	text         string
+	past         bool // by the proxy
 }
 
 // one asks once, as a caller would, and waits so long. size is how much of an answer to a text is enough.
@@ -32,8 +33,12 @@ func (p *proxy) one(ctx context.Context, id string, q inquiry, wait time.Duratio
 	ctx, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
 	var port uint16
+	mark := probeMark
+	if q.past {
+		mark = ownMark
+	}
 	begun := time.Now()
-	c, err := p.dial(ctx, q.to, probeMark, func(fd int) (err error) {
+	c, err := p.dial(ctx, q.to, mark, func(fd int) (err error) {
 		port, err = p.register(fd, id)
 		return err
 	})

@@ -37,7 +37,8 @@ func newProxy(t carrier.Target, c faults.Calls) *proxy {
 		side = faults.Called
 	}
 	return &proxy{port: uint16(c.Port), side: side, in: t.InNetwork, probes: map[uint16]string{},
-		older: map[[diagIDs]byte]bool{}, inside: map[string]string{}, sessions: map[carried]bool{}}
+		older: map[[diagIDs]byte]bool{}, inside: map[string]string{}, sessions: map[carried]bool{},
+		users: newDials(), probing: newDials()}
 }
 
 // add puts a stage into the proxy of its port, which begins with the first.
@@ -130,7 +131,7 @@ func (p *proxy) steer() error {
 }
 
 // finish ends the connections under way through a proxy that has no stage any more, or
-// leaves them; the table that translates for them goes with the last.
+// leaves those that are no probes; the table that translates for them goes with the last.
 func (p *proxy) finish(ctx context.Context, end bool) error {
 	p.mu.Lock()
 	closed := p.closed
@@ -138,22 +139,36 @@ func (p *proxy) finish(ctx context.Context, end bool) error {
 	if !closed {
 		return nil
 	}
-	if end {
-		for range 20 { // most are made quickly
-			p.mu.Lock()
-			coming := p.coming
-			p.mu.Unlock()
-			if coming == 0 {
-				break
-			}
-			time.Sleep(look)
+	p.probing.giveUp()
+	p.settle() // most are made quickly
+	for _, s := range p.alive(nil) {
+		if c, _ := s.unseen(); c.probe != "" {
+			s.end(true)
+			p.untrack(s)
 		}
+	}
+	if end {
+		p.users.giveUp()
+		p.settle()
 		p.endSessions(ctx, nil)
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.leaving = true
 	return p.letGo()
+}
+
+// settle waits, briefly, until what was accepted is a session or has ended.
+func (p *proxy) settle() {
+	for range 20 {
+		p.mu.Lock()
+		coming := p.coming
+		p.mu.Unlock()
+		if coming == 0 {
+			return
+		}
+		time.Sleep(look)
+	}
 }
 
 // letGo takes the table of translations away when nothing needs it; p is locked.

@@ -39,6 +39,8 @@ type proxy struct {
 	sessions map[carried]bool
 	closed   bool
 	leaving  bool // when the last session ends, callers goes
+
+	users, probing dials // to the server, for whom
 }
 
 // carried is a connection through the proxy.
@@ -176,10 +178,17 @@ func (p *proxy) serve(c *net.TCPConn) *relay {
 		return nil
 	}
 	mark := ownMark
-	if !own {
+	switch {
+	case p.side == faults.Calling:
+		mark = PassedOn
+	case !own:
 		mark = p.translation().mark(from.Addr())
 	}
-	server, err := p.dial(context.Background(), p.behind(first, to), mark, nil)
+	until := p.users
+	if first.probe != "" {
+		until = p.probing
+	}
+	server, err := p.dial(until, p.behind(first, to), mark, nil)
 	if err != nil {
 		abort(c)
 		return nil
@@ -242,29 +251,6 @@ func (p *proxy) probeFrom(port uint16) string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.probes[port]
-}
-
-// dial connects from inside the namespace. before is called with the socket.
-func (p *proxy) dial(ctx context.Context, to string, mark int, before func(fd int) error) (*net.TCPConn, error) {
-	var conn net.Conn
-	d := net.Dialer{Timeout: time.Minute, Control: func(_, _ string, raw syscall.RawConn) (err error) {
-		return errors.Join(raw.Control(func(fd uintptr) {
-			if mark != 0 {
-				err = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_MARK, mark)
-			}
-			if before != nil && err == nil {
-				err = before(int(fd))
-			}
-		}), err)
-	}}
-	err := p.in(func() (err error) {
-		conn, err = d.DialContext(ctx, "tcp", to)
-		return err
-	})
-	if err != nil {
-		return nil, err
-	}
-	return conn.(*net.TCPConn), nil
 }
 
 // listening marks a listener, and so what it accepts, as the proxy's own, and on the

@@ -22,6 +22,10 @@ const (
 	// stands which caller one is made for.
 	ownMark  = 0xfa170000
 	markMask = 0xffff0000
+	// PassedOn is on the connections that carry on what the target calls: what faults on
+	// packets sent do has been done to the target's own half, which was on its way to the
+	// same address.
+	PassedOn = ownMark + 0xffff
 	// probeMark is on probes, which the rules take whoever the fault is for.
 	probeMark = 0xfa180000
 	// priority is that of mangle, where redirections to local sockets have their place.

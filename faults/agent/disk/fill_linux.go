@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
+	"sync"
 
 	"faultlab/faults"
 	"faultlab/faults/agent/carrier"
@@ -17,6 +19,7 @@ import (
 // Machine is what carriers of one agent share.
 type Machine struct {
 	Ledger *ledger.Ledger
+	Fills  *Fills
 	Child  func(role string) *exec.Cmd // of the agent's executable
 }
 
@@ -24,7 +27,7 @@ type Machine struct {
 func (m Machine) Carry(o carrier.Order) (carrier.Carrier, error) {
 	switch f := o.Fault.(type) {
 	case faults.DiskFill:
-		return &fill{o: o, fault: f, dir: -1, file: -1}, nil
+		return &fill{o: o, fault: f, all: m.Fills, dir: -1, file: -1}, nil
 	case faults.DiskSlow:
 		return &slow{m: m, o: o, fault: f}, nil
 	case faults.DiskError:
@@ -36,11 +39,39 @@ func (m Machine) Carry(o carrier.Order) (carrier.Carrier, error) {
 	return nil, nil
 }
 
+// Fills are the file systems that an agent's faults fill. The zero value is ready.
+type Fills struct {
+	mu sync.Mutex
+	by map[uint64]*fill // by device
+}
+
+// claim is for one fault at a time: a second takes what the first leaves, and would have
+// more left than it says when that one goes.
+func (a *Fills) claim(device uint64, f *fill) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.by[device] != nil {
+		return false
+	}
+	if a.by == nil {
+		a.by = map[uint64]*fill{}
+	}
+	a.by[device] = f
+	return true
+}
+
+func (a *Fills) release(f *fill) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	maps.DeleteFunc(a.by, func(_ uint64, o *fill) bool { return o == f })
+}
+
 // fill holds a file without a name, whose space the kernel frees with the agent's end.
 type fill struct {
 	carrier.Seen
 	o         carrier.Order
 	fault     faults.DiskFill
+	all       *Fills
 	dir, file int
 	took      uint64
 }
@@ -115,6 +146,10 @@ func (f *fill) own() error {
 	if err := errors.Join(unix.Fstatfs(f.dir, &fs), unix.Sysinfo(&mem)); err != nil {
 		return err
 	}
+	if !f.all.claim(st.Dev, f) {
+		return &carrier.Error{Code: carrier.Refused, Message: fmt.Sprintf("another fault fills the file system of %s; want one at a time", f.fault.Path),
+			Remedy: "revert that one first"}
+	}
 	free := uint64(mem.Freeram) * uint64(mem.Unit)
 	if s, _ := f.size(); fs.Type == unix.TMPFS_MAGIC && s.missing(f.fault)+512<<20 > free {
 		return carrier.Errorf(carrier.Refused, "%s is in memory, and the machine has not enough of it free to fill it", f.fault.Path)
@@ -158,7 +193,7 @@ func (f *fill) beyond(now size) error {
 
 func (f *fill) Take(context.Context) error {
 	if f.file < 0 {
-		return nil
+		return f.Drop()
 	}
 	before, err := f.size()
 	if err != nil {
@@ -178,6 +213,7 @@ func (f *fill) Take(context.Context) error {
 }
 
 func (f *fill) Drop() error {
+	f.all.release(f)
 	for _, fd := range []*int{&f.file, &f.dir} {
 		if *fd >= 0 {
 			unix.Close(*fd)
