@@ -83,7 +83,7 @@ func TestKillTheCommandWhileItStarts(t *testing.T) {
 			t.Fatal(err)
 		}
 		seen := false
-		for s := bufio.NewScanner(stderr); s.Scan() && !seen; {
+		for s := bufio.NewScanner(stderr); !seen && s.Scan(); {
 			seen = strings.HasPrefix(s.Text(), moment)
 		}
 		cmd.Process.Signal(syscall.SIGKILL)
