@@ -48,7 +48,8 @@ func TestLatencyIsExact(t *testing.T) {
 		a := startAgent(t, backend)
 		for _, delay := range []time.Duration{time.Millisecond, 10 * time.Millisecond, 50 * time.Millisecond, 200 * time.Millisecond} {
 			t.Run(delay.String(), func(t *testing.T) {
-				bare, bareTCP := median(l.ping(peerAddr, 15, 5*time.Millisecond, time.Second)), median(l.connects(peerAddr, 9))
+				// Of what is measured once the quickest: the machine makes many late now and then.
+				bare, bareTCP := quickest(l.ping(peerAddr, 15, 5*time.Millisecond, time.Second)), quickest(l.connects(peerAddr, 9))
 				e := a.put(t, l, "latency", fmt.Sprintf(`{"delay":%q}`, delay))
 				if e.Backend != backend {
 					t.Errorf("backend %s, want %s", e.Backend, backend)
@@ -77,7 +78,7 @@ func TestLatencyIsExact(t *testing.T) {
 				if got := a.take(t, e.ID); got.State != Reverted || got.Packets.Delayed == 0 {
 					t.Errorf("reverted as %+v", got)
 				}
-				if got := median(l.ping(peerAddr, 15, 5*time.Millisecond, time.Second)); got > bare+delay/2+tolerance/2 {
+				if got := quickest(l.ping(peerAddr, 15, 5*time.Millisecond, time.Second)); got > bare+delay/2 {
 					t.Errorf("after revert the round trip is %v, before it was %v", got, bare)
 				}
 			})
@@ -93,14 +94,14 @@ func TestLossIsExact(t *testing.T) {
 		for _, percent := range []float64{1, 10, 30, 100} {
 			t.Run(fmt.Sprint(percent), func(t *testing.T) {
 				e := a.put(t, l, "loss", fmt.Sprintf(`{"percent":%v}`, percent))
-				const n = 3000
+				const n = 6000
 				lost := 0
 				for _, ok := range l.datagrams(n, l.target) {
 					if !ok {
 						lost++
 					}
 				}
-				lo, hi := binomialBand(n, percent/100)
+				lo, hi := testBand(n, percent/100)
 				t.Logf("set %v%%: lost %d of %d (%.2f%%), band %d to %d; the agent measured %.2f%%", percent, lost, n, 100*float64(lost)/n, lo, hi, e.Measured.LossPercent)
 				if lost < lo || lost > hi {
 					t.Errorf("lost %d of %d, want %d to %d", lost, n, lo, hi)

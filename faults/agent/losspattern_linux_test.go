@@ -59,10 +59,10 @@ func count(of []bool) (n int) {
 
 func TestSingleLossesOnTheWire(t *testing.T) {
 	onPaths(t, func(t *testing.T, backend string, lose func(string, int) ([]bool, *Entry, error)) {
-		const n = 3000
+		const n = 6000
 		lost, e, err := lose(`"percent":20`, n)
 		must(t, err)
-		lo, hi := binomialBand(n, .2)
+		lo, hi := testBand(n, .2)
 		t.Logf("set 20%%: lost %d of %d; the agent measured %.2f%%", count(lost), n, e.Measured.LossPercent)
 		if got := count(lost); got < lo || got > hi {
 			t.Errorf("lost %d of %d, want %d to %d", got, n, lo, hi)
@@ -72,7 +72,7 @@ func TestSingleLossesOnTheWire(t *testing.T) {
 
 func TestBurstsOnTheWire(t *testing.T) {
 	onPaths(t, func(t *testing.T, backend string, lose func(string, int) ([]bool, *Entry, error)) {
-		const n = 20000
+		const n = 40000
 		fates, e, err := lose(`"percent":10,"burst":5`, n)
 		must(t, err)
 		runs, before := 0, false
@@ -83,10 +83,10 @@ func TestBurstsOnTheWire(t *testing.T) {
 			before = lost
 		}
 		lost := count(fates)
-		lo, hi := lossBand(n, outlook{loss: .1, spread: (&action{loss: .1, burst: 5}).spread()})
+		lo, hi := testLossBand(n, outlook{loss: .1, spread: (&action{loss: .1, burst: 5}).spread()})
 		length := float64(lost) / float64(max(runs, 1))
 		t.Logf("set 10%% in runs of 5: lost %.2f%% in runs of %.2f; the agent measured %.2f%% of %d", 100*float64(lost)/n, length, e.Measured.LossPercent, e.Measured.Probes)
-		// The mean of about 400 runs whose lengths deviate by 4.5 lies within 0.9 of theirs.
+		// The mean of about 800 runs whose lengths deviate by 4.5 deviates by 0.16.
 		if lost < lo || lost > hi || length < 4.1 || length > 5.9 {
 			t.Errorf("lost %d of %d (want %d to %d) in runs of %.2f (want 5)", lost, n, lo, hi, length)
 		}
@@ -124,8 +124,8 @@ func TestBurstsBesideOthers(t *testing.T) {
 		a := startAgent(t, backend)
 		first := a.put(t, l, "loss", `{"percent":20,"burst":4}`)
 		second := a.put(t, l, "loss", `{"percent":10}`)
-		const n = 10000
-		lo, hi := lossBand(n, outlook{loss: .28, spread: (&action{loss: .2, burst: 4}).spread()})
+		const n = 20000
+		lo, hi := testLossBand(n, outlook{loss: .28, spread: (&action{loss: .2, burst: 4}).spread()})
 		if lost := n - count(l.datagramsTo(n, peerAddr)); lost < lo || lost > hi {
 			t.Errorf("lost %d of %d, want %d to %d", lost, n, lo, hi)
 		}
@@ -139,7 +139,7 @@ func TestBurstsBesideOthers(t *testing.T) {
 			a.take(t, third.ID)
 		}
 		a.take(t, first.ID)
-		lo, hi = binomialBand(n, .1)
+		lo, hi = testBand(n, .1)
 		if lost := n - count(l.datagramsTo(n, peerAddr)); lost < lo || lost > hi {
 			t.Errorf("without the bursts lost %d of %d, want %d to %d", lost, n, lo, hi)
 		}

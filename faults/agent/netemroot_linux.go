@@ -40,7 +40,8 @@ func rootOf(h *netlink.Handle, l netlink.Link) (netlink.Qdisc, error) {
 	return nil, nil
 }
 
-// fell removes the trees of a direction when what waits in them has gone on.
+// fell removes the trees of a direction when what waits in them has gone on. What is sent
+// at the moment when the root qdisc of an interface goes, or comes, the kernel drops.
 func (n *netem) fell(dir int) error {
 	var errs []error
 	for _, t := range n.trees {

@@ -45,22 +45,27 @@ func TestPeers(t *testing.T) {
 						r.Probes = []string{targetAddr, tt.probe} // its own address proves nothing and is left out
 					}
 				})
-				_, udp, err := l.lookUp(peerAddr+":53", "ip4", "db", time.Second)
-				must(t, err)
+				var udp []time.Duration
+				for range 3 {
+					_, took, err := l.lookUp(peerAddr+":53", "ip4", "db", time.Second)
+					must(t, err)
+					udp = append(udp, took)
+				}
 				for _, c := range []struct {
 					what string
-					rtt  time.Duration
+					rtts []time.Duration
 					want bool
 				}{
-					{"ICMP", median(l.ping(peerAddr, 7, time.Millisecond, time.Second)), tt.icmp},
-					{"TCP", median(l.connects(peerAddr, 3)), tt.tcp},
+					{"ICMP", l.ping(peerAddr, 7, time.Millisecond, time.Second), tt.icmp},
+					{"TCP", l.connects(peerAddr, 3), tt.tcp},
 					{"UDP", udp, tt.udp},
-					{"bystander", median(l.ping(bystanderAddr, 7, time.Millisecond, time.Second)), tt.bystander},
-					{"far peer", median(l.ping(farAddr, 7, time.Millisecond, time.Second)), tt.far},
-					{"loopback", median(l.ping(targetAddr, 7, time.Millisecond, time.Second)), false},
+					{"bystander", l.ping(bystanderAddr, 7, time.Millisecond, time.Second), tt.bystander},
+					{"far peer", l.ping(farAddr, 7, time.Millisecond, time.Second), tt.far},
+					{"loopback", l.ping(targetAddr, 7, time.Millisecond, time.Second), false},
 				} {
-					if got := c.rtt >= delay; got != c.want {
-						t.Errorf("%s: round trip %v, delayed want %v", c.what, c.rtt, c.want)
+					// None can be quicker than its delay; a machine that stalls makes others late.
+					if got := quickest(c.rtts) >= delay; got != c.want {
+						t.Errorf("%s: round trips %v, delayed want %v", c.what, c.rtts, c.want)
 					}
 				}
 				if e.Measured.Address == "" {
@@ -72,16 +77,16 @@ func TestPeers(t *testing.T) {
 		for _, dir := range []string{"out", "in"} {
 			t.Run("ipv6 "+dir, func(t *testing.T) {
 				e := a.put(t, l, "latency", fmt.Sprintf(`{"delay":"30ms","direction":%q,"peer":{"addresses":["fd99:7::/64"]}}`, dir), func(r *InjectRequest) { r.Probes = []string{peer6Addr} })
-				if got := l.ping(peerAddr, 7, time.Millisecond, time.Second); median(got) > delay {
-					t.Errorf("IPv4 takes %v", median(got))
+				if got := quickest(l.ping(peerAddr, 7, time.Millisecond, time.Second)); got > delay {
+					t.Errorf("IPv4 takes %v", got)
 				}
 				a.take(t, e.ID)
 				e = a.put(t, l, "latency", fmt.Sprintf(`{"delay":"30ms","direction":%q,"peer":{"addresses":["fd99:7::2"],"protocol":"tcp","port":80}}`, dir), func(r *InjectRequest) { r.Probes = nil })
 				if e.Measured.Method != methodSYN {
 					t.Errorf("measured by %s", e.Measured.Method)
 				}
-				if got := l.connects(peer6Addr, 3); median(got) > delay {
-					t.Errorf("another port takes %v", median(got))
+				if got := quickest(l.connects(peer6Addr, 3)); got > delay {
+					t.Errorf("another port takes %v", got)
 				}
 				a.take(t, e.ID)
 			})

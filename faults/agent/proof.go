@@ -24,12 +24,15 @@ func probeCount(o outlook) int {
 // lossBand gives the numbers of losses out of n that lie in the central 99.9
 // percent. With a variance spread times that of single losses, n packets tell as
 // much as n/spread single ones.
-func lossBand(n int, o outlook) (lo, hi int) {
+func lossBand(n int, o outlook) (lo, hi int) { return lossCentral(n, o, .999) }
+
+// lossCentral is lossBand for another share, 0 to 1.
+func lossCentral(n int, o outlook, share float64) (lo, hi int) {
 	if o.spread <= 1 {
-		return binomialBand(n, o.loss)
+		return carrier.Central(n, o.loss, share)
 	}
 	few := max(1, int(float64(n)/o.spread))
-	lo, hi = binomialBand(few, o.loss)
+	lo, hi = carrier.Central(few, o.loss, share)
 	scale := float64(n) / float64(few)
 	return int(math.Floor(float64(lo) * scale)), min(n, int(math.Ceil(float64(hi)*scale)))
 }

@@ -29,9 +29,12 @@ func TestStack(t *testing.T) {
 				if in[1] {
 					lossWant = 0.2
 				}
-				const n = 300
+				n := 25
+				if in[1] {
+					n = 300
+				}
 				rtts := l.ping(peerAddr, n, time.Millisecond, 300*time.Millisecond)
-				lo, hi := binomialBand(n, lossWant)
+				lo, hi := testBand(n, lossWant)
 				if lost := n - len(rtts); lost < lo || lost > hi {
 					t.Errorf("with %v: lost %d of %d, want %d to %d", in, lost, n, lo, hi)
 				}
@@ -65,7 +68,7 @@ func TestRevertKeepsWhatWaits(t *testing.T) {
 	backends(t, func(t *testing.T, backend string) {
 		l := newLab(t)
 		a := startAgent(t, backend)
-		long := a.put(t, l, "latency", `{"delay":"300ms"}`)
+		long := a.put(t, l, "latency", `{"delay":"500ms"}`)
 		short := a.put(t, l, "latency", `{"delay":"10ms"}`)
 		rtts := make(chan int)
 		go func() { rtts <- len(l.ping(peerAddr, 400, time.Millisecond, 2*time.Second)) }()
@@ -73,11 +76,17 @@ func TestRevertKeepsWhatWaits(t *testing.T) {
 		if n := <-rtts; n != 400 {
 			t.Errorf("%d of 400 answered while another fault was reverted", n)
 		}
-		go func() { rtts <- len(l.ping(peerAddr, 400, time.Millisecond, 2*time.Second)) }()
-		time.Sleep(100 * time.Millisecond) // some are held back now
+		n, wait := 400, 100*time.Millisecond // some are held back then
+		if backend == "netem" {
+			// The kernel drops what is sent while it takes a root qdisc away: here all have
+			// been sent before.
+			n, wait = 100, 400*time.Millisecond
+		}
+		go func() { rtts <- len(l.ping(peerAddr, n, time.Millisecond, 2*time.Second)) }()
+		time.Sleep(wait)
 		a.take(t, long.ID)
-		if n := <-rtts; n != 400 {
-			t.Errorf("%d of 400 answered while the last fault was reverted", n)
+		if got := <-rtts; got != n {
+			t.Errorf("%d of %d answered while the last fault was reverted", got, n)
 		}
 	})
 }

@@ -14,8 +14,9 @@ import (
 // wire is what a receiver of numbered datagrams saw.
 type wire struct {
 	sent  int
-	times []int // that each came
-	order []int // their numbers, first arrivals only
+	start time.Time // when the first was sent
+	times []int     // that each came
+	order []int     // their numbers, first arrivals only
 	at    []time.Time
 	wrong int // UDP datagrams with a wrong checksum, by the receiver's kernel
 }
@@ -54,6 +55,15 @@ func (w *wire) rate(bytes int) float64 {
 	return float64((len(at)-1)*bytes*8) / at[len(at)-1].Sub(at[0]).Seconds()
 }
 
+// most is how quickly all came since the first was sent, in bits per second, each of so
+// many bytes. A reader who is late makes it less, never more.
+func (w *wire) most(bytes int) float64 {
+	if len(w.at) == 0 {
+		return 0
+	}
+	return float64(len(w.at)*bytes*8) / w.at[len(w.at)-1].Sub(w.start).Seconds()
+}
+
 // flow sends numbered datagrams of a size over the cable, a few at a time.
 func (l *testLab) flow(n, size int, from netns.NsHandle, v6 bool, interval time.Duration) *wire {
 	l.t.Helper()
@@ -71,7 +81,7 @@ func (l *testLab) flow(n, size int, from netns.NsHandle, v6 bool, interval time.
 	defer in.Close()
 	defer out.Close()
 	w := &wire{sent: n, times: make([]int, n), wrong: -wrongChecksums(l.t, to, v6)}
-	done := make(chan struct{})
+	done, all := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(done)
 		buf := make([]byte, 1<<16)
@@ -87,19 +97,26 @@ func (l *testLab) flow(n, size int, from netns.NsHandle, v6 bool, interval time.
 			}
 			if w.times[i]++; w.times[i] == 1 {
 				w.order, w.at = append(w.order, i), append(w.at, time.Now())
+				if len(w.order) == n {
+					close(all)
+				}
 			}
 		}
 	}()
 	b := make([]byte, size)
-	start := time.Now()
+	w.start = time.Now()
 	for i := range n {
-		if wait := time.Until(start.Add(time.Duration(i) * interval)); wait > 0 {
+		if wait := time.Until(w.start.Add(time.Duration(i) * interval)); wait > 0 {
 			time.Sleep(wait)
 		}
 		binary.BigEndian.PutUint32(b, uint32(i))
 		out.Write(b)
 	}
-	time.Sleep(400 * time.Millisecond) // what is on its way
+	select {
+	case <-all:
+		time.Sleep(100 * time.Millisecond) // for copies
+	case <-time.After(400 * time.Millisecond): // for what is on its way
+	}
 	in.SetReadDeadline(time.Now())
 	<-done
 	w.wrong += wrongChecksums(l.t, to, v6)

@@ -27,7 +27,7 @@ func TestInjectionsOfNetem(t *testing.T) {
 	if *onNetem == 0 || guesttest.Inside() {
 		t.Skip("none asked for")
 	}
-	text := guesttest.Run(t, 2*time.Hour, "-test.run", "^TestInjections$",
+	text := guesttest.Run(t, guesttest.Build(t), 2*time.Hour, "-test.run", "^TestInjections$",
 		"-injections", strconv.Itoa(*onNetem), "-seed", strconv.FormatUint(*seed, 10))
 	t.Log(text)
 	_, found, _ := strings.Cut(text, "# Stress")

@@ -4,14 +4,17 @@ import "math"
 
 // Band gives the numbers of hits out of n that lie in the central 99.9 percent when
 // each is hit with share p (binomial).
-func Band(n int, p float64) (lo, hi int) {
+func Band(n int, p float64) (lo, hi int) { return Central(n, p, .999) }
+
+// Central is [Band] for another share of the distribution, 0 to 1.
+func Central(n int, p, share float64) (lo, hi int) {
 	if p <= 0 || n == 0 {
 		return 0, 0
 	}
 	if p >= 1 {
 		return n, n
 	}
-	const tail = 0.0005
+	tail := (1 - share) / 2
 	lnp, lnq := math.Log(p), math.Log1p(-p)
 	lgn, _ := math.Lgamma(float64(n) + 1)
 	cdf := 0.0
