@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"fmt"
 	"math"
 	"slices"
 	"time"
@@ -102,4 +103,22 @@ func twiceGone(twice, n int, left outlook) bool { return lossGone(twice, n, outl
 func lossGone(lost, n int, left outlook) bool {
 	_, hi := lossBand(n, left)
 	return lost <= hi
+}
+
+// sawAnswers says what delay and loss do not tell; nothing where the effect set neither
+// doubles nor damages.
+func sawAnswers(res probeResult, set, want outlook) string {
+	switch {
+	case set.twice > 0:
+		lo, hi := binomialBand(res.sent, want.twice)
+		return fmt.Sprintf("%d of %d probes were answered twice (%d to %d expected)", res.twice, res.sent, lo, hi)
+	case set.damaged:
+		lo, hi := lossBand(res.sent, want)
+		saw := fmt.Sprintf("%d of %d probes had no good answer (%d to %d expected)", res.lost(), res.sent, lo, hi)
+		if res.damaged > 0 {
+			saw += fmt.Sprintf(", %d a damaged one", res.damaged)
+		}
+		return saw
+	}
+	return ""
 }

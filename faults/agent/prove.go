@@ -267,24 +267,6 @@ func measurement(r route, res probeResult, before time.Duration, want outlook) *
 	return m
 }
 
-// sawAnswers says what delay and loss do not tell; nothing where the effect set neither
-// doubles nor damages.
-func sawAnswers(res probeResult, set, want outlook) string {
-	switch {
-	case set.twice > 0:
-		lo, hi := binomialBand(res.sent, want.twice)
-		return fmt.Sprintf("%d of %d probes were answered twice (%d to %d expected)", res.twice, res.sent, lo, hi)
-	case set.damaged:
-		lo, hi := lossBand(res.sent, want)
-		saw := fmt.Sprintf("%d of %d probes had no good answer (%d to %d expected)", res.lost(), res.sent, lo, hi)
-		if res.damaged > 0 {
-			saw += fmt.Sprintf(", %d a damaged one", res.damaged)
-		}
-		return saw
-	}
-	return ""
-}
-
 // lull is how long after the last first answer a second one may still come.
 func lull(r route, o outlook) time.Duration { return o.jitter + 10*r.bare + 30*time.Millisecond }
 
