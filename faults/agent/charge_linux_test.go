@@ -85,8 +85,9 @@ func TestDelayedDataKeepsItsWay(t *testing.T) {
 			return err
 		}}
 		var c net.Conn
+		_, port, _ := net.SplitHostPort(ln.Addr().String())
 		must(t, inNamespace(l.target, func() (err error) {
-			c, err = d.Dial("tcp", ln.Addr().String())
+			c, err = d.Dial("tcp", net.JoinHostPort(tt.addr, port))
 			return err
 		}))
 		defer c.Close()

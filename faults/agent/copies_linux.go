@@ -57,15 +57,15 @@ func (q *queue) openCopies() error {
 			continue
 		}
 		err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_MARK, copyMark)
-		if err == nil {
-			err = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_SNDBUFFORCE, sendBuffer)
-		}
 		if err == nil && fd == r.v6 {
 			err = unix.SetsockoptInt(fd, unix.SOL_IPV6, unix.IPV6_TRANSPARENT, 1) // as IPv4's are
 		}
 		if err != nil {
 			r.close()
 			return fmt.Errorf("set up sockets for copies: %w", err)
+		}
+		if unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_SNDBUFFORCE, sendBuffer) != nil {
+			_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_SNDBUF, sendBuffer) // as much as one may have who is not the host's root
 		}
 	}
 	q.copies = r
