@@ -15,12 +15,6 @@ import (
 // copiedBytes may wait as copies; more waits in the queue, which slows its senders down.
 const copiedBytes = 32 << 20
 
-// replace has a copy fly in place of the packet.
-func (v *verdict) replace() {
-	v.copies = append([]flight{v.flight}, v.copies...)
-	v.drop = true
-}
-
 // chargedWhole reports whether a packet is a data segment on its way out which a copy
 // can stand for: all of it is here with its checksum, and it has no mark, which may
 // decide on its route.

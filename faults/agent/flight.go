@@ -20,6 +20,12 @@ type verdict struct {
 	copies []flight
 }
 
+// replace has a copy fly in place of the packet.
+func (v *verdict) replace() {
+	v.copies = append([]flight{v.flight}, v.copies...)
+	v.drop = true
+}
+
 // judge says what becomes of a packet, of which b may be the start only.
 func (p *pipeline) judge(b []byte, dir int, now time.Time) (v verdict) {
 	h, ok := parseHeader(b)
