@@ -1,0 +1,108 @@
+package checkout_test
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"testing"
+	"time"
+
+	"faultlab/targets/shop/api"
+	"faultlab/targets/shop/checkout"
+)
+
+// Whatever the providers do, however often users send an order, to whichever of two
+// checkouts: it is charged once if it is paid, and otherwise not at all.
+func TestNobodyIsChargedTwice(t *testing.T) {
+	server := ready(t)
+	for _, f := range []checkout.Failover{checkout.FailoverOpenBreaker, checkout.FailoverError} {
+		t.Run(string(f), func(t *testing.T) {
+			const orders, times = 60, 3
+			primary, backup := newProvider(t), newProvider(t)
+			var checkouts []*pair
+			for range 2 {
+				checkouts = append(checkouts, startOn(t, server, primary, backup, func(c *checkout.Config) {
+					c.Payments.Failover, c.Settle.After = f, 400*time.Millisecond
+					for i := range c.Payments.Providers {
+						c.Payments.Providers[i].Timeout = 80 * time.Millisecond
+						c.Payments.Providers[i].Breaker.Failures = 3
+					}
+				}))
+			}
+			random := rand.New(rand.NewPCG(1, 2))
+			trouble, stop := context.WithCancel(t.Context())
+			var troubled, users sync.WaitGroup
+			troubled.Go(func() { disturb(trouble, t, random, primary, backup) })
+			key := func(i int) string { return fmt.Sprintf("once-%s-%04d", f, i) }
+			for i := range orders {
+				for n := range times {
+					users.Go(func() { checkouts[(i+n)%2].send(key(i)) })
+				}
+				time.Sleep(40 * time.Millisecond) // users come one after another
+			}
+			users.Wait()
+			stop()
+			troubled.Wait()
+
+			by := map[string]int{}
+			for i := range orders {
+				b := checkouts[0]
+				for began := time.Now(); b.state(t, key(i)) == "pending"; time.Sleep(50 * time.Millisecond) {
+					if time.Since(began) > 20*time.Second {
+						t.Fatalf("%s stays pending", key(i))
+					}
+				}
+				var state, holder string
+				if err := b.conn.QueryRow(context.Background(), "SELECT state, provider FROM orders WHERE key = $1", key(i)).Scan(&state, &holder); err != nil {
+					t.Fatal(err)
+				}
+				charged := map[string]bool{"primary": primary.charge(key(i)) == api.Approved, "backup": backup.charge(key(i)) == api.Approved}
+				if charged["primary"] && charged["backup"] {
+					t.Errorf("%s is charged twice", key(i))
+				}
+				if (state == "paid") != charged[holder] || state != "paid" && (charged["primary"] || charged["backup"]) {
+					t.Errorf("%s is %s with %s; charged: %v", key(i), state, holder, charged)
+				}
+				by[state+" "+holder]++
+			}
+			t.Log(by)
+			if by["paid primary"] == 0 || by["paid backup"] == 0 {
+				t.Errorf("want orders that each provider took: %v", by)
+			}
+		})
+	}
+}
+
+// disturb puts one provider after another out of order, and mends both at the end.
+func disturb(ctx context.Context, t *testing.T, random *rand.Rand, primary, backup *provider) {
+	for ctx.Err() == nil {
+		p := primary
+		if random.IntN(4) == 0 {
+			p = backup
+		}
+		var mend func()
+		switch random.IntN(5) {
+		case 0:
+			p.deaf.Store(true)
+			mend = func() { p.deaf.Store(false) }
+		case 1:
+			p.hang.Store(true)
+			mend = func() { p.hang.Store(false) }
+		case 2:
+			p.server.Close()
+			mend = func() {
+				if err := p.open(); err != nil {
+					t.Error(err)
+				}
+			}
+		default:
+			mend = p.hold()
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(time.Duration(100+random.IntN(300)) * time.Millisecond):
+		}
+		mend()
+	}
+}
