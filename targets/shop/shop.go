@@ -1,7 +1,8 @@
 // Package shop lists the services of the sample shop. Each is a package of its own:
 // web, which the users call, catalog and checkout, which web calls and which use
 // PostgreSQL, payments, which stands for a partner that checkout calls, shipping, which
-// checkout tells of paid orders, and reports, which sums them up.
+// checkout tells of paid orders, and reports, which sums them up. Package host is none of
+// them: it runs several programs in one container.
 package shop
 
 import (

@@ -23,6 +23,7 @@ func TestFailover(t *testing.T) {
 		"late":                  late,
 		"asked before":          askedBefore,
 		"the answer was lost":   answerLost,
+		"two at once":           twoAtOnce,
 		"both are down":         bothDown,
 		"the pool is full":      poolFull,
 		"from before the list":  fromBefore,

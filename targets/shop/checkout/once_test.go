@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"faultlab/targets/db/dbtest"
 	"faultlab/targets/shop/api"
 	"faultlab/targets/shop/checkout"
 )
@@ -24,6 +25,7 @@ func TestNobodyIsChargedTwice(t *testing.T) {
 			for range 2 {
 				checkouts = append(checkouts, startOn(t, server, primary, backup, func(c *checkout.Config) {
 					c.Payments.Failover, c.Settle.After = f, 400*time.Millisecond
+					c.Workers.Max, c.Database.Pool, c.Database.QueryTimeout = 100, 20, 5*time.Second
 					for i := range c.Payments.Providers {
 						c.Payments.Providers[i].Timeout = 80 * time.Millisecond
 						c.Payments.Providers[i].Breaker.Failures = 3
@@ -47,16 +49,7 @@ func TestNobodyIsChargedTwice(t *testing.T) {
 
 			by := map[string]int{}
 			for i := range orders {
-				b := checkouts[0]
-				for began := time.Now(); b.state(t, key(i)) == "pending"; time.Sleep(50 * time.Millisecond) {
-					if time.Since(began) > 20*time.Second {
-						t.Fatalf("%s stays pending", key(i))
-					}
-				}
-				var state, holder string
-				if err := b.conn.QueryRow(context.Background(), "SELECT state, provider FROM orders WHERE key = $1", key(i)).Scan(&state, &holder); err != nil {
-					t.Fatal(err)
-				}
+				state, holder := settled(t, checkouts[0], key(i))
 				charged := map[string]bool{"primary": primary.charge(key(i)) == api.Approved, "backup": backup.charge(key(i)) == api.Approved}
 				if charged["primary"] && charged["backup"] {
 					t.Errorf("%s is charged twice", key(i))
@@ -72,6 +65,59 @@ func TestNobodyIsChargedTwice(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Of two requests for the same order one gives it to the backup. The other, which then
+// hears from the primary that the charge is withdrawn, does not cancel it.
+func twoAtOnce(t *testing.T, server *dbtest.Server) {
+	patient := func(f checkout.Failover, patience time.Duration) func(*checkout.Config) {
+		return func(c *checkout.Config) {
+			c.Payments.Failover = f
+			c.Payments.Providers[0].Timeout, c.Payments.Providers[1].Timeout = patience, 20*time.Second
+		}
+	}
+	primary, backup := newProvider(t), newProvider(t)
+	hasty := startOn(t, server, primary, backup, patient(checkout.FailoverError, 200*time.Millisecond))
+	slow := startOn(t, server, primary, backup, patient(checkout.FailoverOpenBreaker, 20*time.Second))
+	calls := func(p *provider, n int64) {
+		t.Helper()
+		for began := time.Now(); p.calls.Load() < n; time.Sleep(10 * time.Millisecond) {
+			if time.Since(began) > 10*time.Second {
+				t.Fatalf("%d calls; want %d", p.calls.Load(), n)
+			}
+		}
+	}
+	releasePrimary, releaseBackup := primary.hold(), backup.hold()
+	got := make(chan int, 2)
+	go func() { got <- slow.send("two-000001") }()
+	calls(primary, 1)
+	go func() { got <- hasty.send("two-000001") }()
+	calls(backup, 1)
+	releasePrimary()
+	calls(backup, 2)
+	releaseBackup()
+	for range 2 {
+		if status := <-got; status != 200 {
+			t.Errorf("%d; want 200", status)
+		}
+	}
+	slow.want(t, "two-000001", "paid", "backup", api.Voided, api.Approved)
+}
+
+// settled gives the final state of an order, and who holds it.
+func settled(t *testing.T, b *pair, key string) (state, holder string) {
+	t.Helper()
+	for began := time.Now(); time.Since(began) < 20*time.Second; time.Sleep(50 * time.Millisecond) {
+		err := b.conn.QueryRow(context.Background(), "SELECT state, provider FROM orders WHERE key = $1", key).Scan(&state, &holder)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if state != "pending" {
+			return state, holder
+		}
+	}
+	t.Fatalf("%s stays pending", key)
+	return "", ""
 }
 
 // disturb puts one provider after another out of order, and mends both at the end.

@@ -10,7 +10,6 @@ import (
 	"net/http/httptest"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -31,8 +30,10 @@ type provider struct {
 	partner
 	address string
 	server  *httptest.Server
-	held    atomic.Pointer[chan struct{}] // charges wait for it to be closed, then they are made
-	late    sync.WaitGroup                // those charges
+
+	mu   sync.Mutex
+	gate chan struct{}  // charges wait for it to be closed, then they are made; nil: they do not wait
+	late sync.WaitGroup // those charges
 }
 
 func newProvider(t *testing.T) *provider {
@@ -63,28 +64,48 @@ func (p *provider) open() error {
 }
 
 func (p *provider) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	gate := p.held.Load()
-	if gate == nil || r.URL.Path != "/v1/charges" {
+	gate := p.enter(r)
+	if gate == nil {
 		p.partner.ServeHTTP(w, r)
 		return
 	}
 	p.calls.Add(1)
+	defer p.late.Done()
 	body, _ := io.ReadAll(r.Body)
-	p.late.Go(func() {
-		<-*gate
-		again := r.Clone(context.Background())
-		again.Body = io.NopCloser(bytes.NewReader(body))
-		p.real.ServeHTTP(httptest.NewRecorder(), again)
-	})
-	<-r.Context().Done()
+	again := r.Clone(context.Background())
+	again.Body = io.NopCloser(bytes.NewReader(body))
+	select {
+	case <-gate:
+		p.real.ServeHTTP(w, again)
+	case <-r.Context().Done(): // nobody waits for the answer, and the charge comes all the same
+		p.late.Go(func() {
+			<-gate
+			p.real.ServeHTTP(httptest.NewRecorder(), again)
+		})
+	}
+}
+
+// enter gives what a call has to wait for, and counts it among those that wait.
+func (p *provider) enter(r *http.Request) chan struct{} {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.gate == nil || r.URL.Path != "/v1/charges" {
+		return nil
+	}
+	p.late.Add(1)
+	return p.gate
 }
 
 // hold keeps charges on their way; what it gives lets them go, and waits for them.
 func (p *provider) hold() (release func()) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	gate := make(chan struct{})
-	p.held.Store(&gate)
+	p.gate = gate
 	return func() {
-		p.held.Store(nil)
+		p.mu.Lock()
+		p.gate = nil
+		p.mu.Unlock()
 		close(gate)
 		p.late.Wait()
 	}

@@ -18,6 +18,11 @@ import (
 // errPoolFull says that a partner is not asked because too many calls are under way.
 var errPoolFull = errors.New("as many calls as may be are under way")
 
+// unasked is why a partner was not asked.
+type unasked struct{ error }
+
+func (e unasked) Unwrap() error { return e.error }
+
 // partner calls a payment partner.
 type partner struct {
 	name     string // of a listed provider; empty for the only one
@@ -44,8 +49,8 @@ func newPartner(c PartnerConfig, register prometheus.Registerer) *partner {
 		},
 		// Nor does what kept the shop from asking.
 		IsExcluded: func(err error) bool {
-			var up *service.UpstreamError
-			return err != nil && !errors.As(err, &up) || errors.Is(err, errPoolFull)
+			var not unasked
+			return errors.As(err, &not) || errors.Is(err, errPoolFull)
 		},
 		ReadyToTrip: func(n gobreaker.Counts) bool { return n.ConsecutiveFailures >= uint32(c.Breaker.Failures) },
 	})
@@ -68,7 +73,7 @@ func (p *partner) charge(r *http.Request, c api.ChargeRequest, claim func() erro
 		defer p.pool.leave()
 		if claim != nil {
 			if err := claim(); err != nil {
-				return api.Charge{}, err
+				return api.Charge{}, unasked{err}
 			}
 		}
 		return p.post(r.Context(), r.Header, "/v1/charges", c)
