@@ -18,7 +18,7 @@ type group struct {
 	v2      bool
 	told    uint64    // kills that were told of
 	waiting bool      // at the last look there was a kill that nobody had died of yet
-	hits    [2]uint64 // times the limit had been reached at the last two looks
+	hits    [2]uint64 // times the limit had been reached at the last two looks at which no kill waited
 }
 
 // ownGroup finds the control group that bounds this process's memory.
@@ -99,7 +99,8 @@ func (g *group) hit() uint64 {
 	return n
 }
 
-// reached says whether the limit was reached since the last look but one.
+// reached says whether the limit was reached since the last look but one, or shortly
+// before the kill that is told of now.
 func (g *group) reached() bool { return g.hit() > g.hits[0] }
 
 // takeKill says whether there is a kill nobody was told of, and takes it.

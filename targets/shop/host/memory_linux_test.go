@@ -46,3 +46,17 @@ func TestProgramsComeBeforeTheHost(t *testing.T) {
 		}
 	}
 }
+
+func TestKillPending(t *testing.T) {
+	for status, want := range map[string]bool{
+		"Name:\tx\nSigPnd:\t0000000000000000\nShdPnd:\t0000000000000000\nSigCgt:\t0000000000000100\n": false,
+		"SigPnd:\t0000000000000100\nShdPnd:\t0000000000000000\n":                                      true,
+		"SigPnd:\t0000000000000000\nShdPnd:\t0000000000004100\n":                                      true,
+		"SigPnd:\t0000000000004000\n":                                                                 false,
+		"":                                                                                            false,
+	} {
+		if got := killPending(status); got != want {
+			t.Errorf("%q: %v", status, got)
+		}
+	}
+}
