@@ -16,8 +16,9 @@ import (
 //
 // Which of them may hold an order's charge is written into the order, by name: a name
 // stays with a provider, and a provider stays in the list while orders of it are pending.
-// Orders from before there was a list belong to the first provider. The database needs
-// the columns of db.Providers.
+// Orders from before there was a list belong to the first provider. A list is taken away
+// only when no order is pending with another: a checkout without one knows but one partner
+// (failover off needs no such care). The database needs the columns of db.Providers.
 type ProviderConfig struct {
 	Name          string           `yaml:"name"` // letters, digits and hyphens, at most 40; each once
 	PartnerConfig `yaml:",inline"` // url has no default

@@ -119,3 +119,30 @@ func TestWhenTheNextProviderIsAsked(t *testing.T) {
 		}
 	}
 }
+
+// With the only partner the metrics are those that they were.
+func TestTheOnlyPartnersMetrics(t *testing.T) {
+	c := DefaultConfig()
+	on := shoptest.Service(Name, "3.4.0")
+	closing, err := Build(t.Context(), on, &c) // which does not connect yet
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer closing()
+	page := shoptest.Get(t, on.Handler(), "/metrics", "").Body.String()
+	for _, name := range []string{"provider", "charges_total", "failover"} {
+		if strings.Contains(page, name) {
+			t.Errorf("the metrics have %s", name)
+		}
+	}
+	for _, line := range []string{
+		"# HELP workers_busy Orders that are worked on now.\n", `workers_max{region="us",release="3.4.0",service="checkout",zone="us-a"} 16` + "\n",
+		"# HELP workers_refused_total Orders refused because no worker was free in time.\n",
+		`breaker_open{region="us",release="3.4.0",service="checkout",zone="us-a"} 0` + "\n",
+		`upstream_retries_total{region="us",release="3.4.0",service="checkout",upstream="payments",zone="us-a"} 0` + "\n",
+	} {
+		if !strings.Contains(page, line) {
+			t.Errorf("the metrics lack %s", line)
+		}
+	}
+}
