@@ -40,6 +40,13 @@ func newGroup(t *testing.T, mib int64) *group {
 				t.Errorf("the control group stays: %v", err)
 				return
 			}
+			// The host itself may have been killed, and what it ran goes on.
+			text, _ := os.ReadFile(filepath.Join(g.dir, "cgroup.procs"))
+			for _, pid := range strings.Fields(string(text)) {
+				if n, err := strconv.Atoi(pid); err == nil && n > 0 {
+					_ = syscall.Kill(n, syscall.SIGKILL)
+				}
+			}
 		}
 	})
 	return g
