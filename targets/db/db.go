@@ -15,11 +15,5 @@ var Files embed.FS
 // Order lists the names in Files in the order in which they have to run.
 var Order = []string{"roles.sql", "schema.sql", "seed.sql"}
 
-// Providers is SQL that readies the orders for several payment providers. It is not in
-// Order: nothing but a checkout that lists providers needs it. It can be run again.
-//
-//go:embed providers.sql
-var Providers string
-
 // Products is the number of products; their ids are 1 to Products.
 const Products = 60_000

@@ -13,7 +13,7 @@ import (
 )
 
 func TestFailover(t *testing.T) {
-	server := ready(t)
+	server := dbtest.Start(t)
 	for name, play := range map[string]func(*testing.T, *dbtest.Server){
 		"all is well":           allIsWell,
 		"refused":               refused,

@@ -19,7 +19,7 @@ import (
 // Whatever the providers do, however often users send an order, to whichever of two
 // checkouts: it is charged once if it is paid, and otherwise not at all.
 func TestNobodyIsChargedTwice(t *testing.T) {
-	server := ready(t)
+	server := dbtest.Start(t)
 	for _, f := range []checkout.Failover{checkout.FailoverOpenBreaker, checkout.FailoverError} {
 		t.Run(string(f), func(t *testing.T) {
 			const orders, times = 60, 3

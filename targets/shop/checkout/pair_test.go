@@ -15,7 +15,6 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"faultlab/targets/db"
 	"faultlab/targets/db/dbtest"
 	"faultlab/targets/shop/api"
 	"faultlab/targets/shop/checkout"
@@ -224,22 +223,4 @@ func (b *pair) metric(t *testing.T, parts ...string) {
 
 func policy(f checkout.Failover) func(*checkout.Config) {
 	return func(c *checkout.Config) { c.Payments.Failover = f }
-}
-
-// ready gives a database for several providers.
-func ready(t *testing.T) *dbtest.Server {
-	t.Helper()
-	server := dbtest.Start(t)
-	ctx := context.Background()
-	conn, err := pgx.Connect(ctx, server.URL("shop", dbtest.ShopPassword))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close(ctx)
-	for range 2 { // it can be run again
-		if _, err := conn.Exec(ctx, db.Providers); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return server
 }
