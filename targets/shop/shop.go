@@ -10,7 +10,9 @@ import (
 
 	"faultlab/targets/shop/catalog"
 	"faultlab/targets/shop/checkout"
+	"faultlab/targets/shop/reports"
 	"faultlab/targets/shop/service"
+	"faultlab/targets/shop/shipping"
 	"faultlab/targets/shop/web"
 )
 
@@ -24,7 +26,8 @@ type Release struct {
 // Releases are all releases of those services of the shop's own that labs run, oldest
 // first within each.
 func Releases() []Release {
-	return slices.Concat(of(web.Name, web.Releases), of(catalog.Name, catalog.Releases), of(checkout.Name, checkout.Releases))
+	return slices.Concat(of(web.Name, web.Releases), of(catalog.Name, catalog.Releases), of(checkout.Name, checkout.Releases),
+		of(shipping.Name, shipping.Releases), of(reports.Name, reports.Releases))
 }
 
 func of[F any](name string, releases []service.Release[F]) []Release {

@@ -3,14 +3,20 @@ package workspace
 import (
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"faultlab/targets/images"
 	"faultlab/targets/shop"
 	"faultlab/targets/shop/catalog"
+	"faultlab/targets/shop/checkout"
+	"faultlab/targets/shop/host"
+	"faultlab/targets/shop/reports"
 	"faultlab/targets/shop/service"
+	"faultlab/targets/shop/shipping"
 	"faultlab/targets/shop/web"
 )
 
@@ -40,6 +46,55 @@ func TestSettingsLoad(t *testing.T) {
 	want.Database.Password = images.AppPassword
 	if c != want {
 		t.Errorf("catalog's settings are %+v; want the defaults, %+v", c, want)
+	}
+}
+
+// Those of the services around checkout say what the defaults are, but for where the
+// others are to be found.
+func TestSettingsOfOrders(t *testing.T) {
+	o := checkout.DefaultConfig()
+	settings(t, "config/checkout.yaml", &o)
+	want := checkout.DefaultConfig()
+	want.Database.Password, want.Queue.Address = images.AppPassword, shipping.DefaultConfig().Queue.Address
+	want.Payments.Failover = checkout.FailoverOff
+	for _, name := range []string{"primary", "backup"} {
+		p := checkout.DefaultProvider(name, "http://"+name+".payments.example:8080")
+		p.Pool.Max = 16
+		want.Payments.Providers = append(want.Payments.Providers, p)
+	}
+	if !reflect.DeepEqual(o, want) {
+		t.Errorf("checkout's settings are %+v; want %+v", o, want)
+	}
+	s := shipping.DefaultConfig()
+	settings(t, "config/shipping.yaml", &s)
+	if want := shipping.DefaultConfig(); s.Database.Password != images.ShippingPassword {
+		t.Errorf("shipping's password is %q", s.Database.Password)
+	} else if want.Database.Password = s.Database.Password; s != want {
+		t.Errorf("shipping's settings are %+v; want the defaults, %+v", s, want)
+	}
+	r := reports.DefaultConfig()
+	settings(t, "config/reports.yaml", &r)
+	board := reports.DefaultConfig()
+	board.Listen, board.Every, board.Database.Password = ":8081", time.Minute, images.ReportsPassword
+	if r != board {
+		t.Errorf("reports' settings are %+v; want %+v", r, board)
+	}
+	h := host.DefaultConfig()
+	settings(t, "config/host.yaml", &h)
+	if len(h.Programs) != 2 || h.Programs[0].Environment["SHOP_RELEASE"] != reports.Releases[len(reports.Releases)-1].Version {
+		t.Errorf("the machine jobs runs %+v; want the last release of reports, and edge-stats", h.Programs)
+	}
+}
+
+// settings reads a settings file over the defaults in c.
+func settings[C service.Config](t *testing.T, name string, c C) {
+	t.Helper()
+	p := filepath.Join(t.TempDir(), filepath.Base(name))
+	if err := os.WriteFile(p, []byte(files(t)[name]), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := service.Load(p, c); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -17,6 +17,8 @@ var Releases = []service.Release[struct{}]{
 		Changes: []string{
 			"Added: orders whose payment is not known are settled with the partner",
 			"Added: configuration keys workers.max and workers.wait",
+			"Added: payments.providers lists several partners, payments.failover says when the next one is asked",
+			"Added: the queue that queue.address names is told of paid orders",
 		},
 	},
 }
