@@ -138,7 +138,7 @@ func (c *Control) startTraffic(ctx context.Context) error {
 	_, err := c.eng.Run(ctx, engine.Spec{
 		Name: Name(c.cfg.ID, RoleTraffic), Image: c.cfg.Registry + "/traffic:1", Labels: Labels(c.cfg.ID, RoleTraffic, false),
 		Cmd:      []string{"--edge", host(c.users, 10).String() + ":80", "--rate", "0", "--seed", fmt.Sprint(c.cfg.Seed)},
-		Networks: []engine.Join{{Network: Name(c.cfg.ID, "users"), IP: host(c.users, 200)}},
+		Networks: []engine.Join{{Network: Name(c.cfg.ID, "users"), IP: host(c.users, 100)}},
 		Restart:  "always", MemoryBytes: 128 << 20, LogMaxSize: "20m", LogMaxFiles: 3,
 	})
 	return err
@@ -156,7 +156,6 @@ func (c *Control) startPartners(ctx context.Context) error {
 	for _, p := range partners {
 		_, err := c.eng.Run(ctx, engine.Spec{
 			Name: Name(c.cfg.ID, p.part), Image: c.cfg.Registry + "/payments:2026.2", Labels: Labels(c.cfg.ID, RolePartner, false),
-			Cmd:      []string{"--config", "/dev/null"},
 			Networks: []engine.Join{{Network: Name(c.cfg.ID, "shop"), IP: host(c.shop, p.host)}},
 			Restart:  "always", MemoryBytes: 64 << 20, LogMaxSize: "5m",
 		})
