@@ -2,8 +2,10 @@ package workspace
 
 import (
 	"os"
+	"os/exec"
 	"path/filepath"
 	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -121,5 +123,31 @@ func TestReleasesAgree(t *testing.T) {
 			!slices.ContainsFunc(shop.Releases(), func(r shop.Release) bool { return r.Service+":"+r.Version == name }) {
 			t.Errorf("the image %s is of no release", name)
 		}
+	}
+}
+
+// The script on the machine jobs keeps what the edge says, and drops the oldest.
+func TestEdgeStats(t *testing.T) {
+	dir := t.TempDir()
+	for name, text := range map[string]string{
+		"curl":   "#!/bin/sh\nprintf '# pxname,svname,qcur,qmax,scur,smax,slim,stot,bin,bout,5,6,7,8,9,10,11,status\\nweb,a,1,2,3,4,5,6,7,8,,,,,,,,UP\\n'\n",
+		"sleep":  "#!/bin/sh\nkill $PPID\n",
+		"run.sh": files(t)["config/edge-stats.sh"],
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	kept := filepath.Join(dir, "edge-stats.csv")
+	if err := os.WriteFile(kept, []byte(strings.Repeat("old\n", 5000)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command("sh", filepath.Join(dir, "run.sh"))
+	cmd.Env = append(os.Environ(), "TMPDIR="+dir, "PATH="+dir+":"+os.Getenv("PATH"))
+	out, _ := cmd.CombinedOutput() // sleep ends it
+	text, err := os.ReadFile(kept)
+	lines := strings.Split(strings.TrimSpace(string(text)), "\n")
+	if last := lines[len(lines)-1]; err != nil || len(lines) != 5000 || !regexp.MustCompile(`^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ,web,a,3,6,7,8,UP$`).MatchString(last) {
+		t.Errorf("%d lines, the last is %q; %v %s", len(lines), last, err, out)
 	}
 }

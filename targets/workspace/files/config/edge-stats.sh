@@ -1,6 +1,6 @@
 # Keeps what the edge has counted, every 15 seconds, for the morning's review: time,
 # proxy, server, sessions now and in all, bytes, status. The last 5,000 lines stay.
-file=/tmp/edge-stats.csv
+file=${TMPDIR:-/tmp}/edge-stats.csv
 while :; do
   now=$(date -u +%FT%TZ)
   if rows=$(curl -sSf -m 5 'http://edge.shop.internal:8404/;csv'); then
