@@ -196,12 +196,16 @@ func (c *Control) fillWorkspace(ctx context.Context) error {
 // services is how many containers compose.yaml brings up, for progress.
 const services = 13
 
+// giveBack drops the programs just run from the page cache. They are 100 MB, count as the
+// bastion's memory, and are of no use until the trainee deploys.
+const giveBack = `for f in "$(command -v docker)" /usr/libexec/docker/cli-plugins/docker-compose; do dd if="$f" iflag=nocache count=0 status=none || :; done`
+
 // composeUp runs what a trainee can run, and reports how many containers are up.
 func (c *Control) composeUp(ctx context.Context, say func(Progress)) error {
 	of := services
 	done := make(chan error, 1)
 	go func() {
-		_, err := c.bastion(ctx, "docker compose up -d --quiet-pull", nil)
+		_, err := c.bastion(ctx, "docker compose up -d --quiet-pull && "+giveBack, nil)
 		done <- err
 	}()
 	tick := time.NewTicker(300 * time.Millisecond)

@@ -12,24 +12,18 @@ import (
 )
 
 // PinCode moves this program's code and constants from the page cache into memory of
-// its own where a program serves the image's files (FUSE, as fuse-overlayfs does), so that
-// the kernel never drops them to read them again from there: near its memory limit a
-// process would otherwise crawl for a long time before it is ended. On other file systems
-// it does nothing: reading again is quick, and containers share one copy in the page
-// cache, which FUSE's do not. Locking would do the same, but the usual `ulimit -l` is too
-// small for it. An error says why not; the program runs on.
+// its own, so that the kernel never drops them to read them again from the image: where a
+// program serves that (FUSE, as fuse-overlayfs does), a process near its memory limit
+// would otherwise crawl for a long time before it is ended. Elsewhere reading again is
+// quick, and containers could share one copy in the page cache; it is done all the same,
+// so that a service has as much memory left below its limit on every machine. Locking
+// would do the same, but the usual `ulimit -l` is too small for it. An error says why not;
+// the program runs on.
 //
 // The table of functions (.gopclntab) stays where it is: it is a third of the whole, and
 // of the little that is used of it a collection reads the same pages every time.
 func PinCode() error {
 	const exe = "/proc/self/exe"
-	var fs unix.Statfs_t
-	if err := unix.Statfs(exe, &fs); err != nil {
-		return fmt.Errorf("find our own code: %w", err)
-	}
-	if fs.Type != unix.FUSE_SUPER_MAGIC {
-		return nil
-	}
 	file, err := os.Open(exe)
 	if err != nil {
 		return fmt.Errorf("find our own code: %w", err)
@@ -50,9 +44,11 @@ func PinCode() error {
 			}
 		}
 	}
-	// What was read on the way counts as this container's memory, too. It is no harm when
-	// it stays.
-	_ = unix.Fadvise(int(file.Fd()), 0, 0, unix.FADV_DONTNEED)
+	var fs unix.Statfs_t
+	if err := unix.Fstatfs(int(file.Fd()), &fs); err == nil && fs.Type == unix.FUSE_SUPER_MAGIC {
+		// What was read on the way is a copy of this container's, too. It may stay.
+		_ = unix.Fadvise(int(file.Fd()), 0, 0, unix.FADV_DONTNEED)
+	}
 	return nil
 }
 
