@@ -12,13 +12,12 @@ import (
 )
 
 // PinCode moves this program's code and constants from the page cache into memory of
-// its own, so that the kernel never drops them to read them again from the image: where a
-// program serves that (FUSE, as fuse-overlayfs does), a process near its memory limit
-// would otherwise crawl for a long time before it is ended. Elsewhere reading again is
-// quick, and containers could share one copy in the page cache; it is done all the same,
-// so that a service has as much memory left below its limit on every machine. Locking
-// would do the same, but the usual `ulimit -l` is too small for it. An error says why not;
-// the program runs on.
+// its own, so that the kernel never drops them to read them again from the image: near its
+// memory limit a process would otherwise crawl for a minute and more before it is ended.
+// That is so on any file system: a copy in the page cache that containers share counts as
+// the memory of the one that read it first, which then loses it first. Locking would do
+// the same, but the usual `ulimit -l` is too small for it. An error says why not; the
+// program runs on.
 //
 // The table of functions (.gopclntab) stays where it is: it is a third of the whole, and
 // of the little that is used of it a collection reads the same pages every time.
@@ -46,7 +45,7 @@ func PinCode() error {
 	}
 	var fs unix.Statfs_t
 	if err := unix.Fstatfs(int(file.Fd()), &fs); err == nil && fs.Type == unix.FUSE_SUPER_MAGIC {
-		// What was read on the way is a copy of this container's, too. It may stay.
+		// What was read on the way is a second copy, of this container alone. It may stay.
 		_ = unix.Fadvise(int(file.Fd()), 0, 0, unix.FADV_DONTNEED)
 	}
 	return nil
