@@ -17,7 +17,7 @@ const (
 	RoleControl = "control"
 	RoleAgent   = "agent"
 	RoleTraffic = "traffic"
-	RolePartner = "partner" // who charges customers' cards; not the trainee's
+	RolePartner = "partner" // those who charge customers' cards; not the trainee's
 	RoleBastion = "bastion"
 	RoleShop    = "shop"
 	RoleDeploy  = "deploy"  // what the grader runs docker compose in

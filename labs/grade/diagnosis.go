@@ -26,8 +26,9 @@ type Term struct {
 // Components are the parts that can be at fault.
 var Components = []Term{
 	{"edge", "HAProxy, the entry"}, {"web-us-a", "web in zone us-a"}, {"web-us-b", "web in zone us-b"}, {"web-eu", "web in eu-a"}, {"web-ap", "web in ap-a"},
-	{"catalog", "the catalog service (catalog-a and catalog-b)"}, {"catalog-a", "only the catalog in us-a"}, {"catalog-b", "only the catalog in us-b"}, {"db", "PostgreSQL"}, {"redis", "the cache of the catalogs"}, {"dns", "the resolver"},
-	{"checkout", "the checkout service"}, {"payments", "the payment partner, not ours"},
+	{"catalog", "the catalog service (catalog-a and catalog-b)"}, {"catalog-a", "only the catalog in us-a"}, {"catalog-b", "only the catalog in us-b"}, {"db", "PostgreSQL"}, {"redis", "the cache of the catalogs, and the queue of paid orders"}, {"dns", "the resolver"},
+	{"checkout", "the checkout service"}, {"payments", "the payment partner, not ours"}, {"payments-backup", "the other payment partner, not ours"},
+	{"shipping", "the worker that takes paid orders from the queue"}, {"jobs", "the machine of batch jobs as a whole"}, {"reports", "the batch job that sums up sales"}, {"edge-stats", "what collects the edge's numbers on jobs"},
 	{"link-us-a", "uplink of zone us-a"}, {"link-us-b", "uplink of zone us-b"}, {"link-eu-a", "uplink of zone eu-a"}, {"link-ap-a", "uplink of zone ap-a"},
 	{"users", "the users' side: devices, providers"}, {"none", "nothing is broken"},
 }

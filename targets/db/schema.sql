@@ -37,7 +37,11 @@ CREATE TABLE orders (
     total_cents bigint NOT NULL,
     charge_id   text,                 -- the payment partner's
     created_at  timestamptz NOT NULL DEFAULT now(),
-    changed_at  timestamptz NOT NULL DEFAULT now()
+    changed_at  timestamptz NOT NULL DEFAULT now(),
+
+    -- Of a checkout that lists several payment providers:
+    provider        text,    -- which of them may hold the charge; NULL: the first one
+    charge_attempts integer  -- times it was asked, or was about to be; NULL: not known
 );
 
 CREATE TABLE order_lines (

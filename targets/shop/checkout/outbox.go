@@ -7,16 +7,20 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// settleAndTellSQL is settleSQL, and what becomes paid goes into the outbox with it:
-// neither can be without the other.
-const settleAndTellSQL = `WITH settled AS (
-    UPDATE orders SET state = $2, charge_id = $3, changed_at = now() WHERE key = $1 AND state = 'pending'
+// told makes of an update of orders one that puts what becomes paid into the outbox with
+// it, where there is one: neither can be without the other. Both affect as many rows.
+func (s *store) told(update string) string {
+	if !s.outbox {
+		return update
+	}
+	return `WITH settled AS (` + update + `
     RETURNING id, key, tenant, region, state, total_cents, changed_at
-)
-INSERT INTO outbox (order_id, body)
+), told AS (INSERT INTO outbox (order_id, body)
 SELECT id, jsonb_build_object('id', id, 'key', key, 'tenant', tenant, 'region', region, 'total_cents', total_cents,
     'items', (SELECT sum(quantity) FROM order_lines WHERE order_id = settled.id), 'paid_at', changed_at)
-FROM settled WHERE state = 'paid'`
+FROM settled WHERE state = 'paid')
+SELECT 1 FROM settled`
+}
 
 // relayLock is the advisory lock of the one checkout that relays.
 const relayLock = 0x6f7574626f78 // "outbox"

@@ -18,7 +18,8 @@ var errNoProduct = errors.New("an order names a product that is not sold")
 // store keeps orders in PostgreSQL.
 type store struct {
 	pool   *pgxpool.Pool
-	outbox bool // whether paid orders go into the outbox
+	outbox bool   // whether paid orders go into the outbox
+	first  string // the first of the listed providers, which a new order belongs to; empty: there is no list
 }
 
 // The key is unique, so two attempts at the same order cannot both be taken.
@@ -48,7 +49,11 @@ func (s *store) take(ctx context.Context, r api.OrderRequest, tenant, region str
 	}
 	err := pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
 		var id int64
-		err := tx.QueryRow(ctx, takeSQL, r.Key, tenant, region).Scan(&id)
+		insert, args := takeSQL, []any{r.Key, tenant, region}
+		if s.first != "" {
+			insert, args = takeListedSQL, append(args, s.first)
+		}
+		err := tx.QueryRow(ctx, insert, args...).Scan(&id)
 		if errors.Is(err, pgx.ErrNoRows) {
 			return nil // it is there
 		}
@@ -82,11 +87,7 @@ func (s *store) find(ctx context.Context, key string) (api.Order, error) {
 
 // settle gives a pending order its final state.
 func (s *store) settle(ctx context.Context, key string, state api.OrderState, chargeID string) error {
-	sql := settleSQL
-	if s.outbox {
-		sql = settleAndTellSQL
-	}
-	if _, err := s.pool.Exec(ctx, sql, key, state, chargeID); err != nil {
+	if _, err := s.pool.Exec(ctx, s.told(settleSQL), key, state, chargeID); err != nil {
 		return fmt.Errorf("settle order: %w", err)
 	}
 	return nil

@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptrace"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -21,6 +22,7 @@ const maxUpstreamBody = 4 << 20
 type UpstreamError struct {
 	Status  int // of the last answer; 0 when there was none
 	Timeout bool
+	Sent    int    // attempts that may have reached the other side; 0: it knows nothing of the call
 	Answer  []byte // the body of that answer
 	err     error
 }
@@ -121,8 +123,13 @@ func (c *Upstream) Call(ctx context.Context, call Call) ([]byte, error) {
 		}
 	}
 	c.budget.deposit()
+	sent := 0
 	for attempt := 0; ; attempt++ {
-		answer, err := c.attempt(ctx, call, body)
+		answer, err := c.attempt(ctx, call, body, &sent)
+		var up *UpstreamError
+		if errors.As(err, &up) {
+			up.Sent = sent
+		}
 		if err == nil || !retryable(err) || attempt == c.config.Retries || ctx.Err() != nil {
 			return answer, err
 		}
@@ -133,11 +140,19 @@ func (c *Upstream) Call(ctx context.Context, call Call) ([]byte, error) {
 	}
 }
 
-func (c *Upstream) attempt(ctx context.Context, call Call, body []byte) ([]byte, error) {
+// attempt makes one attempt, and counts it in sent once it has a connection: from then
+// on nobody can say that the other side did not get it.
+func (c *Upstream) attempt(ctx context.Context, call Call, body []byte, sent *int) ([]byte, error) {
 	began := time.Now()
 	ctx, cancel := context.WithTimeout(ctx, c.config.Timeout)
 	defer cancel()
-	answer, err := c.fetch(ctx, call, body)
+	connected := false
+	answer, err := c.fetch(httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+		GotConn: func(httptrace.GotConnInfo) { connected = true },
+	}), call, body)
+	if connected {
+		*sent++
+	}
 	if err == nil && !json.Valid(answer) {
 		err = &UpstreamError{Status: http.StatusOK, err: fmt.Errorf("the answer of %s is not JSON", c.name)}
 	}
