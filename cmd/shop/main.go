@@ -40,6 +40,6 @@ func newRoot() *cobra.Command {
 		SilenceErrors:     true,
 		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
 	}
-	root.AddCommand(newWeb(), newCatalog(), newCheckout(), newPayments(), newShipping(), newReports(), newTraffic(), newProbe())
+	root.AddCommand(newWeb(), newCatalog(), newCheckout(), newPayments(), newShipping(), newReports(), newTraffic(), newProbe(), newCollector())
 	return root
 }

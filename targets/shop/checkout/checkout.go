@@ -45,7 +45,7 @@ func Build(ctx context.Context, on *service.Service, c *Config) (closing func(),
 			Name: "workers_refused_total", Help: "Orders refused because no worker was free in time.",
 		}),
 	}
-	on.Metrics.MustRegister(append(service.PoolMetrics(pool), s.orders, s.overflow,
+	on.Metrics.MustRegister(append(service.PoolMetrics(pool.Pool), s.orders, s.overflow,
 		gauge("workers_busy", "Orders that are worked on now.", func() float64 { return float64(len(s.workers)) }),
 		gauge("workers_max", "Orders that may be worked on at the same time.", func() float64 { return float64(cap(s.workers)) }),
 	)...)
@@ -114,13 +114,16 @@ func (s *checkout) enter(ctx context.Context) bool {
 		return true
 	default:
 	}
+	began, err := time.Now(), errors.New("no worker was free in time")
 	select {
 	case s.workers <- struct{}{}:
-		return true
+		err = nil
 	case <-wait.C:
 	case <-ctx.Done():
+		err = ctx.Err()
 	}
-	return false
+	service.Waited(ctx, "a worker", began, err)
+	return err == nil
 }
 
 // take writes an order down before anybody is charged, charges, and writes down what
@@ -197,7 +200,8 @@ func (s *checkout) failed(w http.ResponseWriter, r *http.Request, err error) {
 	case errors.Is(err, errNoProduct):
 		service.Fail(w, r, http.StatusNotFound, "no_product", errNoProduct.Error())
 	case errors.As(err, &up):
-		s.Log.Error("payment failed", "err", err.Error(), "request_id", service.RequestID(r))
+		service.Failed(r, err)
+		s.Log.ErrorContext(r.Context(), "payment failed", "err", err.Error(), "request_id", service.RequestID(r))
 		if up.Timeout {
 			service.Fail(w, r, http.StatusGatewayTimeout, "payment_timeout", "the payment partner did not answer in time")
 			return

@@ -81,7 +81,7 @@ func DefaultConfig() Config {
 // Validate checks every value against its range.
 func (c Config) Validate() error {
 	return errors.Join(
-		c.Log.Validate(),
+		c.Base.Validate(),
 		c.Database.Validate(),
 		c.Payments.Validate("payments"),
 		service.Between("payments.breaker.failures", c.Payments.Breaker.Failures, 0, 1000),

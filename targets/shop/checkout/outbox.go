@@ -9,7 +9,8 @@ import (
 
 // settleAndTellSQL is settleSQL, and what becomes paid goes into the outbox with it:
 // neither can be without the other.
-const settleAndTellSQL = `WITH settled AS (
+const settleAndTellSQL = `-- name: settle order
+WITH settled AS (
     UPDATE orders SET state = $2, charge_id = $3, changed_at = now() WHERE key = $1 AND state = 'pending'
     RETURNING id, key, tenant, region, state, total_cents, changed_at
 )

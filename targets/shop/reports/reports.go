@@ -39,7 +39,7 @@ func Build(ctx context.Context, on *service.Service, c *Config) (closing func(),
 		return prometheus.NewCounter(prometheus.CounterOpts{Name: name, Help: help})
 	}
 	r := &reports{
-		Service: on, config: *c, store: &store{pool},
+		Service: on, config: *c, store: &store{pool.Pool},
 		runs: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "report_runs_total", Help: "Runs, by result (ok, failed, or skipped: another one was running).",
 		}, []string{"result"}),
@@ -53,7 +53,7 @@ func Build(ctx context.Context, on *service.Service, c *Config) (closing func(),
 	for _, result := range []string{ok, failed, skipped} {
 		r.runs.WithLabelValues(result)
 	}
-	on.Metrics.MustRegister(append(service.PoolMetrics(pool), r.runs, r.chunks, r.retries, r.running, r.last, r.duration, r.rows)...)
+	on.Metrics.MustRegister(append(service.PoolMetrics(pool.Pool), r.runs, r.chunks, r.retries, r.running, r.last, r.duration, r.rows)...)
 	on.ReadyWithDatabase(c.Database, pool.Ping)
 	waking, stop := context.WithCancel(ctx)
 	var wg sync.WaitGroup

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/otel/propagation"
 )
 
 // maxUpstreamBody bounds an answer; 100 products are 200 KiB.
@@ -122,7 +123,7 @@ func (c *Upstream) Call(ctx context.Context, call Call) ([]byte, error) {
 	}
 	c.budget.deposit()
 	for attempt := 0; ; attempt++ {
-		answer, err := c.attempt(ctx, call, body)
+		answer, err := c.attempt(ctx, call, body, attempt)
 		if err == nil || !retryable(err) || attempt == c.config.Retries || ctx.Err() != nil {
 			return answer, err
 		}
@@ -133,14 +134,16 @@ func (c *Upstream) Call(ctx context.Context, call Call) ([]byte, error) {
 	}
 }
 
-func (c *Upstream) attempt(ctx context.Context, call Call, body []byte) ([]byte, error) {
+func (c *Upstream) attempt(ctx context.Context, call Call, body []byte, attempt int) ([]byte, error) {
 	began := time.Now()
 	ctx, cancel := context.WithTimeout(ctx, c.config.Timeout)
 	defer cancel()
+	ctx, span := c.startCall(ctx, call, attempt)
 	answer, err := c.fetch(ctx, call, body)
 	if err == nil && !json.Valid(answer) {
 		err = &UpstreamError{Status: http.StatusOK, err: fmt.Errorf("the answer of %s is not JSON", c.name)}
 	}
+	endCall(span, err)
 	c.duration.Observe(time.Since(began).Seconds())
 	c.requests.WithLabelValues(upstreamResult(err)).Inc()
 	return answer, err
@@ -154,11 +157,12 @@ func (c *Upstream) fetch(ctx context.Context, call Call, body []byte) ([]byte, e
 	for name, values := range call.Header {
 		req.Header[name] = values
 	}
-	for _, name := range []string{"X-Request-Id", "X-Tenant", "X-App-Version", "X-Region"} {
+	for _, name := range []string{"X-Request-Id", "X-Tenant", "X-App-Version", "X-Cohort", "X-Region"} {
 		if v := call.From.Get(name); v != "" {
 			req.Header.Set(name, v)
 		}
 	}
+	w3c.Inject(ctx, propagation.HeaderCarrier(req.Header))
 	if body != nil {
 		req.Header.Set("Content-Type", "application/json")
 	}
