@@ -14,6 +14,8 @@ import (
 	"faultlab/targets/shop/web"
 )
 
+const collectorURL = "http://traces.shop.internal:4318"
+
 // The settings files are read by services that refuse unknown keys.
 func TestSettingsLoad(t *testing.T) {
 	dir := t.TempDir()
@@ -29,7 +31,9 @@ func TestSettingsLoad(t *testing.T) {
 	if err := service.Load(write("config/web.yaml"), &w); err != nil {
 		t.Error(err)
 	}
-	if want := web.DefaultConfig(); w != want {
+	wantWeb := web.DefaultConfig()
+	wantWeb.Traces.Endpoint = collectorURL
+	if want := wantWeb; w != want {
 		t.Errorf("web's settings are %+v; want the defaults, %+v", w, want)
 	}
 	c := catalog.DefaultConfig()
@@ -37,7 +41,7 @@ func TestSettingsLoad(t *testing.T) {
 		t.Error(err)
 	}
 	want := catalog.DefaultConfig()
-	want.Database.Password = images.AppPassword
+	want.Database.Password, want.Traces.Endpoint = images.AppPassword, collectorURL
 	if c != want {
 		t.Errorf("catalog's settings are %+v; want the defaults, %+v", c, want)
 	}
