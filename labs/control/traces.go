@@ -100,6 +100,9 @@ func (c *Control) show(ctx context.Context, q traces.Request) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	if asked.Help != "" {
+		return asked.Help, nil
+	}
 	term := traces.Term{Width: max(0, min(q.Width, 1000))}
 	var out bytes.Buffer
 	enc := json.NewEncoder(&out)

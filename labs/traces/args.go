@@ -53,6 +53,7 @@ type Asked struct {
 	Query collector.Query
 	Trace string // the beginning of an id
 	JSON  bool
+	Help  string // that was asked for; then nothing else is set
 }
 
 // UsageError says how a command line is written.
@@ -81,7 +82,11 @@ func Parse(r Request) (Asked, error) {
 	var words []string
 	args := r.Args
 	for { // flags may come after words
-		if err := fs.Parse(args); err != nil {
+		err := fs.Parse(args)
+		if errors.Is(err, flag.ErrHelp) {
+			return Asked{Help: said.String()}, nil
+		}
+		if err != nil {
 			return a, &UsageError{strings.TrimSpace(said.String())}
 		}
 		if fs.NArg() == 0 {

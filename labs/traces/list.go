@@ -40,7 +40,11 @@ func PrintList(out io.Writer, t Term, l collector.List) error {
 		}
 		fmt.Fprintln(out)
 	}
-	_, err := fmt.Fprintf(out, "%d shown of %d that match; %d traces are kept, the oldest of %s.\n", len(l.Traces), l.Matched, l.Kept, t.time(l.Since, "15:04:05"))
+	since := ""
+	if !l.Since.IsZero() {
+		since = ", the oldest of " + t.time(l.Since, "15:04:05")
+	}
+	_, err := fmt.Fprintf(out, "%d shown of %d that match; %d traces are kept%s, and %d of them still come in.\n", len(l.Traces), l.Matched, l.Kept, since, l.Coming)
 	return err
 }
 
@@ -89,6 +93,14 @@ func (c *lineCutter) Write(p []byte) (int, error) {
 		}
 	}
 	return len(p), nil
+}
+
+// fit cuts a line to the terminal's width.
+func (t Term) fit(line string) string {
+	if t.Width == 0 {
+		return line
+	}
+	return fit(line, t.Width)
 }
 
 // fit cuts a text to a number of columns.

@@ -47,16 +47,13 @@ func PrintTrace(out io.Writer, t Term, trace collector.Trace) error {
 	if bar > 0 {
 		head += "  " + scale(trace.Millis, bar)
 	}
-	b.WriteString(strings.TrimRight(head, " ") + "\n")
+	b.WriteString(t.fit(strings.TrimRight(head, " ")) + "\n")
 	for _, s := range steps {
 		line := fmt.Sprintf("%s  %s  %9s", pad(s.who(), who), pad(s.title(), name), millis(s.Duration))
 		if bar > 0 {
 			line += "  " + s.bar(trace, bar, t.Width > 0)
 		}
-		line = strings.TrimRight(line, " ")
-		if bar == 0 && t.Width > 0 {
-			line = fit(line, t.Width)
-		}
+		line = t.fit(strings.TrimRight(line, " "))
 		if s.Failed && t.Width > 0 {
 			line = "\x1b[31m" + line + "\x1b[0m"
 		}
@@ -164,10 +161,7 @@ func notes(b *strings.Builder, t Term, steps []step) {
 			first = false
 		}
 		line := fmt.Sprintf("%s, %s: %s", s.who(), plain(s.Name), plain(text))
-		if t.Width > 0 {
-			line = fit(line, t.Width)
-		}
-		b.WriteString(line + "\n")
+		b.WriteString(t.fit(line) + "\n")
 	}
 	for _, s := range steps {
 		if s.Failed {

@@ -16,13 +16,19 @@ type Query struct {
 	Service string  `json:"service,omitempty"` // that had a part in it: catalog, or catalog-us-a
 	MinMS   float64 `json:"min_ms,omitempty"`  // that took at least so many milliseconds
 	Limit   int     `json:"limit,omitempty"`   // how many are listed at most; 0: all
+	Fresh   bool    `json:"fresh,omitempty"`   // also those that are still coming in
 }
+
+// Settled is how long no span of a trace must have come until it counts as whole:
+// services send every two seconds.
+const Settled = 3 * time.Second
 
 // List is the traces of a query, and what there is besides.
 type List struct {
 	Traces  []Summary `json:"traces"`
 	Matched int       `json:"matched"` // also those beyond the limit
 	Kept    int       `json:"kept"`    // all there are
+	Coming  int       `json:"coming"`  // of these, those left out because they are still coming in
 	Since   time.Time `json:"since,omitzero"`
 	Bytes   int       `json:"bytes"`
 	Limit   int       `json:"limit_bytes"`
@@ -33,11 +39,16 @@ type List struct {
 func (r *Ring) List(q Query) List {
 	r.mu.Lock()
 	all := make([]*kept, 0, len(r.traces))
+	coming, now := 0, r.now()
 	for _, t := range r.traces {
+		if !q.Fresh && now.Sub(t.newest) < Settled {
+			coming++
+			continue
+		}
 		c := *t // its spans are only ever added to
 		all = append(all, &c)
 	}
-	l := List{Traces: []Summary{}, Kept: len(all), Bytes: r.bytes[0] + r.bytes[1], Limit: r.limit, Counts: r.counts}
+	l := List{Traces: []Summary{}, Kept: len(all) + coming, Coming: coming, Bytes: r.bytes[0] + r.bytes[1], Limit: r.limit, Counts: r.counts}
 	r.mu.Unlock()
 	for _, t := range all {
 		s := t.trace().Summary

@@ -19,6 +19,7 @@ const (
 // well, are kept for longer, and cannot push all others out when there are many.
 type Ring struct {
 	limit int // bytes
+	now   func() time.Time
 
 	mu     sync.Mutex
 	traces map[TraceID]*kept
@@ -42,13 +43,14 @@ type kept struct {
 	notable int // 1: failed or slow
 	left    int // steps that were too many
 	place   *list.Element
+	newest  time.Time // when a span of it came last
 }
 
 // traceBytes is what a trace takes besides its spans.
 const traceBytes = 256
 
 // NewRing gives an empty ring of a number of bytes.
-func NewRing(limit int) *Ring { return &Ring{limit: limit, traces: map[TraceID]*kept{}} }
+func NewRing(limit int) *Ring { return &Ring{limit: limit, now: time.Now, traces: map[TraceID]*kept{}} }
 
 // Add takes spans in. Those of a trace that was evicted before begin a new one.
 func (r *Ring) Add(spans map[TraceID][]Span) {
@@ -74,6 +76,7 @@ func (r *Ring) grow(t *kept, spans []Span) {
 		r.counts.TooMany += len(spans) - room
 		spans = spans[:room]
 	}
+	t.newest = r.now()
 	more, notable := 0, t.notable
 	for i := range spans {
 		more += max(spans[i].bytes, spanBytes)

@@ -19,7 +19,7 @@ import (
 )
 
 // What the receiver bears, whoever sends. A body of the largest size that holds nothing
-// but empty spans takes 36 MiB when it is decoded, and one is decoded at a time.
+// but empty spans takes 42 MiB when it is decoded, and one is decoded at a time.
 const (
 	maxBody        = 256 << 10 // of a request; the shop's batches have less than half of it
 	maxConnections = 64

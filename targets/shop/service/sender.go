@@ -23,7 +23,7 @@ import (
 // How spans are sent. A queue that is full takes about 1 MiB.
 const (
 	spanQueue    = 512             // spans that wait; further ones are dropped
-	spanBatch    = 256             // sent together at most
+	spanBatch    = 128             // sent together at most
 	sendEvery    = 2 * time.Second // what waits is sent at least so often
 	sendTimeout  = 2 * time.Second // of a batch, connecting included
 	sendAgain    = 5 * time.Second // after a failure nothing is sent for so long
