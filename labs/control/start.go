@@ -97,19 +97,21 @@ func (c *Control) bringUp(ctx context.Context, say func(Progress)) error {
 	if err := c.fillWorkspace(ctx); err != nil {
 		return err
 	}
-	side := make(chan error, 3)
+	side := make(chan error, 4)
 	go func() { side <- c.startTraffic(ctx) }()
 	go func() { side <- c.startPartners(ctx) }()
+	go func() { side <- c.startCollector(ctx) }()
 	go func() { side <- c.uplinks.start(ctx) }()
 	if err := c.composeUp(ctx, say); err != nil {
 		return err
 	}
-	if err := errors.Join(<-side, <-side, <-side); err != nil {
+	if err := errors.Join(<-side, <-side, <-side, <-side); err != nil {
 		return err
 	}
 	go c.uplinks.follow(c.life)
 	go c.watchContainers(c.life)
 	go c.feed(c.life, time.Time{})
+	go c.exportTraces(c.life)
 	return nil
 }
 

@@ -43,7 +43,7 @@ var Mechanisms = []Term{
 	{"slow-query", "a statement is slow"}, {"missing-index", "an index is not there"}, {"lock-contention", "waiting for locks"}, {"connection-exhaustion", "no connection is free"}, {"n-plus-one", "too many statements a request"},
 	{"dependency-hang", "something called does not answer"}, {"dependency-errors", "something called fails"}, {"retry-storm", "retries multiply load"}, {"timeout-too-short", "gives up too early"},
 	{"bad-credentials", "a secret or certificate is wrong"}, {"bad-config", "a setting is wrong"}, {"disk-full", "no space"}, {"cache-failure", "the cache does not help"}, {"routing", "requests go to the wrong place"}, {"overload", "more users than planned"},
-	{"monitoring", "the alert or the measurement is wrong"},
+	{"monitoring", "the alert or the measurement is wrong"}, {"none", "nothing"},
 }
 
 // Triggers are what set it off.

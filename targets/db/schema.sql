@@ -61,6 +61,7 @@ CREATE TABLE outbox (
     id         bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     order_id   bigint NOT NULL UNIQUE REFERENCES orders (id),
     body       jsonb NOT NULL,
+    traceparent text,       -- the trace that it belongs to; NULL: none
     sent_to    text,        -- the run of Redis that took it; NULL: none yet
     sent_at    timestamptz,
     created_at timestamptz NOT NULL DEFAULT now()

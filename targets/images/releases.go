@@ -100,6 +100,15 @@ func Releases() []Release {
 			Entrypoint: []string{"shop", "traffic"},
 			StopSignal: "SIGTERM",
 		},
+		Release{
+			Service: "collector",
+			Tag:     "1",
+			// What it keeps is most of its memory; a larger share for garbage is not worth it.
+			Env:        map[string]string{"GOGC": "50", "GOMEMLIMIT": "64MiB"},
+			Entrypoint: []string{"shop", "collector"},
+			User:       "nobody",
+			StopSignal: "SIGTERM",
+		},
 	)
 }
 

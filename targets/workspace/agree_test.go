@@ -22,6 +22,8 @@ import (
 	"faultlab/targets/shop/web"
 )
 
+const collectorURL = "http://traces.shop.internal:4318"
+
 // The settings files are read by services that refuse unknown keys.
 func TestSettingsLoad(t *testing.T) {
 	dir := t.TempDir()
@@ -37,7 +39,9 @@ func TestSettingsLoad(t *testing.T) {
 	if err := service.Load(write("config/web.yaml"), &w); err != nil {
 		t.Error(err)
 	}
-	if want := web.DefaultConfig(); w != want {
+	wantWeb := web.DefaultConfig()
+	wantWeb.Traces.Endpoint = collectorURL
+	if want := wantWeb; w != want {
 		t.Errorf("web's settings are %+v; want the defaults, %+v", w, want)
 	}
 	c := catalog.DefaultConfig()
@@ -45,7 +49,7 @@ func TestSettingsLoad(t *testing.T) {
 		t.Error(err)
 	}
 	want := catalog.DefaultConfig()
-	want.Database.Password = images.AppPassword
+	want.Database.Password, want.Traces.Endpoint = images.AppPassword, collectorURL
 	if c != want {
 		t.Errorf("catalog's settings are %+v; want the defaults, %+v", c, want)
 	}
@@ -57,6 +61,7 @@ func TestSettingsOfOrders(t *testing.T) {
 	o := checkout.DefaultConfig()
 	settings(t, "config/checkout.yaml", &o)
 	want := checkout.DefaultConfig()
+	want.Traces.Endpoint = collectorURL
 	want.Database.Password, want.Queue.Address = images.AppPassword, shipping.DefaultConfig().Queue.Address
 	want.Payments.Failover = checkout.FailoverOff
 	for _, name := range []string{"primary", "backup"} {
@@ -71,13 +76,13 @@ func TestSettingsOfOrders(t *testing.T) {
 	settings(t, "config/shipping.yaml", &s)
 	if want := shipping.DefaultConfig(); s.Database.Password != images.ShippingPassword {
 		t.Errorf("shipping's password is %q", s.Database.Password)
-	} else if want.Database.Password, want.Database.Pool, want.Queue.Concurrency = s.Database.Password, 2, 2; s != want {
+	} else if want.Database.Password, want.Database.Pool, want.Queue.Concurrency, want.Traces.Endpoint = s.Database.Password, 2, 2, collectorURL; s != want {
 		t.Errorf("shipping's settings are %+v; want %+v", s, want)
 	}
 	r := reports.DefaultConfig()
 	settings(t, "config/reports.yaml", &r)
 	board := reports.DefaultConfig()
-	board.Listen, board.Every, board.Database.Password = ":8081", time.Minute, images.ReportsPassword
+	board.Listen, board.Every, board.Database.Password, board.Traces.Endpoint = ":8081", time.Minute, images.ReportsPassword, collectorURL
 	if r != board {
 		t.Errorf("reports' settings are %+v; want %+v", r, board)
 	}

@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/otel/attribute"
 
 	"faultlab/targets/shop/api"
 	"faultlab/targets/shop/service"
@@ -54,6 +55,7 @@ func newProvider(c ProviderConfig, register prometheus.Registerer) *partner {
 	p := newPartner(c.PartnerConfig, register)
 	p.name = c.Name
 	p.pool = newPool(c.Pool, "provider_calls", poolHelp{
+		place:   "a call of " + c.Name,
 		refused: "Calls of a payment provider given up because too many were under way.",
 		busy:    "Calls of a payment provider under way.",
 		max:     "Calls of a payment provider that may be under way at the same time.",
@@ -106,8 +108,8 @@ func (c *chain) walk(r *http.Request, o api.Order, h holding) (api.Order, error)
 	for {
 		p := c.providers[at]
 		from := h
-		charge, err := p.charge(r, api.ChargeRequest{Key: o.Key, AmountCents: o.TotalCents}, func() (err error) {
-			ctx, cancel := context.WithTimeout(r.Context(), c.config.Database.QueryTimeout)
+		charge, err := p.charge(r, api.ChargeRequest{Key: o.Key, AmountCents: o.TotalCents}, func(ctx context.Context) (err error) {
+			ctx, cancel := context.WithTimeout(ctx, c.config.Database.QueryTimeout)
 			defer cancel()
 			h, err = c.store.claim(ctx, o.Key, h, p.name)
 			return err
@@ -155,7 +157,7 @@ func unheard(h holding, claimed bool, err *service.UpstreamError) bool {
 
 func (c *chain) movedOn(r *http.Request, o api.Order, from, to holding, reason string) {
 	c.failovers.WithLabelValues(from.provider, to.provider, reason).Inc()
-	c.Log.Warn("payment given to another provider", "key", o.Key, "from", from.provider, "to", to.provider,
+	c.Log.WarnContext(r.Context(), "payment given to another provider", "key", o.Key, "from", from.provider, "to", to.provider,
 		"reason", reason, "voided", from.free, "request_id", service.RequestID(r))
 }
 
@@ -201,18 +203,26 @@ func (c *chain) settleAt(ctx context.Context, p *partner) error {
 		return err
 	}
 	for _, key := range keys {
-		charge, err := p.void(ctx, key)
-		if err != nil {
+		if err := c.settleOne(ctx, p, key); err != nil {
 			return err
 		}
-		o, err := c.conclude(ctx, api.Order{Key: key}, charge, p)
-		if errors.Is(err, errMoved) {
-			continue
-		}
-		if err != nil {
-			return err
-		}
-		c.Log.Info("order settled", "key", key, "state", string(o.State), "provider", p.name)
 	}
 	return nil
+}
+
+func (c *chain) settleOne(ctx context.Context, p *partner, key string) (err error) {
+	ctx, end := c.Root(ctx, "settle order", attribute.String("key", key))
+	defer func() { end(err) }()
+	charge, err := p.void(ctx, key)
+	if err != nil {
+		return err
+	}
+	o, err := c.conclude(ctx, api.Order{Key: key}, charge, p)
+	if errors.Is(err, errMoved) {
+		return nil
+	}
+	if err == nil {
+		c.Log.InfoContext(ctx, "order settled", "key", key, "state", string(o.State), "provider", p.name)
+	}
+	return err
 }

@@ -54,8 +54,9 @@ func Build(ctx context.Context, on *service.Service, c *Config) (closing func(),
 	} else {
 		s.cashier = newChain(s)
 	}
-	on.Metrics.MustRegister(append(service.PoolMetrics(pool), s.orders)...)
+	on.Metrics.MustRegister(append(service.PoolMetrics(pool.Pool), s.orders)...)
 	s.workers = newPool(c.Workers, "workers", poolHelp{
+		place:   "a worker",
 		refused: "Orders refused because no worker was free in time.",
 		busy:    "Orders that are worked on now.",
 		max:     "Orders that may be worked on at the same time.",
@@ -66,7 +67,7 @@ func Build(ctx context.Context, on *service.Service, c *Config) (closing func(),
 	var wg sync.WaitGroup
 	wg.Go(func() { s.settle(settling) })
 	if s.store.outbox {
-		r := newRelay(*c, s.store, on.Log, on.Metrics)
+		r := newRelay(on, *c, s.store)
 		wg.Go(func() { r.run(settling) })
 	}
 	return func() {
@@ -159,7 +160,8 @@ func (s *checkout) failed(w http.ResponseWriter, r *http.Request, err error) {
 	case errors.Is(err, errNoProduct):
 		service.Fail(w, r, http.StatusNotFound, "no_product", errNoProduct.Error())
 	case errors.As(err, &up):
-		s.Log.Error("payment failed", "err", err.Error(), "request_id", service.RequestID(r))
+		service.Failed(r, err)
+		s.Log.ErrorContext(r.Context(), "payment failed", "err", err.Error(), "request_id", service.RequestID(r))
 		if up.Timeout {
 			service.Fail(w, r, http.StatusGatewayTimeout, "payment_timeout", "the payment partner did not answer in time")
 			return

@@ -89,7 +89,7 @@ func defaultPartner(url string) PartnerConfig {
 // Validate checks every value against its range.
 func (c Config) Validate() error {
 	return errors.Join(
-		c.Log.Validate(),
+		c.Base.Validate(),
 		c.Database.Validate(),
 		c.Payments.Validate("payments"),
 		c.Payments.validateProviders(),

@@ -22,27 +22,34 @@ type holding struct {
 // errMoved says that somebody else has decided an order, or given it to another provider.
 var errMoved = errors.New("the order was taken forward by another request")
 
-const takeListedSQL = `INSERT INTO orders (key, tenant, region, state, total_cents, provider, charge_attempts)
+const takeListedSQL = `-- name: take order
+INSERT INTO orders (key, tenant, region, state, total_cents, provider, charge_attempts)
 VALUES ($1, $2, $3, 'pending', 0, $4, 0) ON CONFLICT (key) DO NOTHING RETURNING id`
 
 // Of an order from before there was a list nobody knows how often it was charged.
-const heldSQL = `SELECT key, state, total_cents, created_at, coalesce(provider, $2), coalesce(charge_attempts, 1)
+const heldSQL = `-- name: find order
+SELECT key, state, total_cents, created_at, coalesce(provider, $2), coalesce(charge_attempts, 1)
 FROM orders WHERE key = $1`
 
-const askSQL = `UPDATE orders SET provider = $2, charge_attempts = coalesce(charge_attempts, 1) + 1
+const askSQL = `-- name: ask provider
+UPDATE orders SET provider = $2, charge_attempts = coalesce(charge_attempts, 1) + 1
 WHERE key = $1 AND state = 'pending' AND coalesce(provider, $3) = $2 RETURNING charge_attempts`
 
-const moveSQL = `UPDATE orders SET provider = $2, charge_attempts = 1
+const moveSQL = `-- name: ask another provider
+UPDATE orders SET provider = $2, charge_attempts = 1
 WHERE key = $1 AND state = 'pending' AND coalesce(provider, $3) = $4 AND ($5 OR coalesce(charge_attempts, 1) = $6)
 RETURNING charge_attempts`
 
-const concludeSQL = `UPDATE orders SET state = $2, charge_id = $3, provider = $4, changed_at = now()
+const concludeSQL = `-- name: settle order
+UPDATE orders SET state = $2, charge_id = $3, provider = $4, changed_at = now()
 WHERE key = $1 AND state = 'pending' AND coalesce(provider, $5) = $4`
 
-const pendingAtSQL = `SELECT key FROM orders
+const pendingAtSQL = `-- name: pending orders
+SELECT key FROM orders
 WHERE state = 'pending' AND created_at < now() - $1::interval AND coalesce(provider, $2) = $3 ORDER BY created_at LIMIT $4`
 
-const strandedSQL = `SELECT count(*) FROM orders
+const strandedSQL = `-- name: stranded orders
+SELECT count(*) FROM orders
 WHERE state = 'pending' AND created_at < now() - $1::interval AND coalesce(provider, $2) <> ALL ($3::text[])`
 
 // held reads an order and who holds it.
@@ -76,7 +83,8 @@ func (s *store) claim(ctx context.Context, key string, h holding, provider strin
 
 // conclude gives a pending order that a provider holds its final state.
 func (s *store) conclude(ctx context.Context, key string, state api.OrderState, chargeID, provider string) error {
-	tag, err := s.pool.Exec(ctx, s.told(concludeSQL), key, state, chargeID, provider, s.first)
+	sql, args := s.told(ctx, concludeSQL, key, state, chargeID, provider, s.first)
+	tag, err := s.pool.Exec(ctx, sql, args...)
 	if err != nil {
 		return fmt.Errorf("settle order: %w", err)
 	}

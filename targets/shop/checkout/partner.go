@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"strings"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/sony/gobreaker/v2"
@@ -65,23 +66,25 @@ func newPartner(c PartnerConfig, register prometheus.Registerer) *partner {
 
 // charge has a customer charged. It calls claim, if there is one, when nothing but that
 // keeps it from asking the partner. Errors are claim's or *[service.UpstreamError].
-func (p *partner) charge(r *http.Request, c api.ChargeRequest, claim func() error) (api.Charge, error) {
+func (p *partner) charge(r *http.Request, c api.ChargeRequest, claim func(context.Context) error) (charge api.Charge, err error) {
+	ctx, end := p.step(r.Context(), "charge")
+	defer func() { end(err) }()
 	ask := func() (api.Charge, error) {
-		if !p.pool.enter(r.Context()) {
+		if !p.pool.enter(ctx) {
 			return api.Charge{}, service.NoAnswer(errPoolFull)
 		}
 		defer p.pool.leave()
 		if claim != nil {
-			if err := claim(); err != nil {
+			if err := claim(ctx); err != nil {
 				return api.Charge{}, unasked{err}
 			}
 		}
-		return p.post(r.Context(), r.Header, "/v1/charges", c)
+		return p.post(ctx, r.Header, "/v1/charges", c)
 	}
 	if p.breaker == nil {
 		return ask()
 	}
-	charge, err := p.breaker.Execute(ask)
+	charge, err = p.breaker.Execute(ask)
 	if errors.Is(err, gobreaker.ErrOpenState) || errors.Is(err, gobreaker.ErrTooManyRequests) {
 		return charge, service.NoAnswer(err)
 	}
@@ -89,12 +92,20 @@ func (p *partner) charge(r *http.Request, c api.ChargeRequest, claim func() erro
 }
 
 // void withdraws a charge that may not have come, and tells what became of it.
-func (p *partner) void(ctx context.Context, key string) (api.Charge, error) {
+func (p *partner) void(ctx context.Context, key string) (charge api.Charge, err error) {
+	ctx, end := p.step(ctx, "void")
+	defer func() { end(err) }()
 	if !p.pool.enter(ctx) {
 		return api.Charge{}, service.NoAnswer(errPoolFull)
 	}
 	defer p.pool.leave()
 	return p.post(ctx, nil, "/v1/charges/"+url.PathEscape(key)+"/void", nil)
+}
+
+// step begins the step of asking the partner, which is there also when something keeps
+// the shop from asking.
+func (p *partner) step(ctx context.Context, what string) (context.Context, func(error)) {
+	return service.Step(ctx, strings.TrimSpace(what+" "+p.name))
 }
 
 func (p *partner) post(ctx context.Context, from http.Header, path string, body any) (api.Charge, error) {

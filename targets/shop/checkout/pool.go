@@ -27,19 +27,20 @@ func (c PoolConfig) Validate(key string) error {
 // pool bounds what is done at the same time. A nil one bounds nothing.
 type pool struct {
 	slots   chan struct{} // one entry for each that is under way
+	place   string        // what is waited for, as traces tell it
 	wait    time.Duration
 	refused prometheus.Counter
 }
 
-// poolHelp are the texts of a pool's metrics.
+// poolHelp are the texts of a pool: of a place in it, for traces, and of its metrics.
 type poolHelp struct {
-	refused, busy, max string
+	place, refused, busy, max string
 }
 
 // newPool gives a pool whose metrics begin with name.
 func newPool(c PoolConfig, name string, help poolHelp, register prometheus.Registerer) *pool {
 	p := &pool{
-		slots: make(chan struct{}, c.Max), wait: c.Wait,
+		slots: make(chan struct{}, c.Max), place: help.place, wait: c.Wait,
 		refused: prometheus.NewCounter(prometheus.CounterOpts{Name: name + "_refused_total", Help: help.refused}),
 	}
 	register.MustRegister(p.refused,
@@ -54,21 +55,26 @@ func (p *pool) enter(ctx context.Context) bool {
 	if p == nil {
 		return true
 	}
-	wait := time.NewTimer(p.wait)
-	defer wait.Stop()
 	select {
 	case p.slots <- struct{}{}:
 		return true
 	default:
 	}
+	wait := time.NewTimer(p.wait)
+	defer wait.Stop()
+	began, err := time.Now(), errors.New("no place was free in time")
 	select {
 	case p.slots <- struct{}{}:
-		return true
+		err = nil
 	case <-wait.C:
 	case <-ctx.Done():
+		err = ctx.Err()
 	}
-	p.refused.Inc()
-	return false
+	service.Waited(ctx, p.place, began, err)
+	if err != nil {
+		p.refused.Inc()
+	}
+	return err == nil
 }
 
 func (p *pool) leave() {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"net/http"
 
+	"go.opentelemetry.io/otel/attribute"
+
 	"faultlab/targets/shop/api"
 )
 
@@ -45,15 +47,23 @@ func (s *single) settle(ctx context.Context) error {
 		return err
 	}
 	for _, key := range keys {
-		c, err := s.partner.void(ctx, key)
-		if err != nil {
+		if err := s.settleOne(ctx, key); err != nil {
 			return err
 		}
-		o, err := s.conclude(ctx, api.Order{Key: key}, c)
-		if err != nil {
-			return err
-		}
-		s.Log.Info("order settled", "key", key, "state", string(o.State))
 	}
 	return nil
+}
+
+func (s *single) settleOne(ctx context.Context, key string) (err error) {
+	ctx, end := s.Root(ctx, "settle order", attribute.String("key", key))
+	defer func() { end(err) }()
+	c, err := s.partner.void(ctx, key)
+	if err != nil {
+		return err
+	}
+	o, err := s.conclude(ctx, api.Order{Key: key}, c)
+	if err == nil {
+		s.Log.InfoContext(ctx, "order settled", "key", key, "state", string(o.State))
+	}
+	return err
 }

@@ -45,7 +45,7 @@ func (c Config) Validate() error {
 	if c.LimitCents < 1 {
 		limit = errors.New("limit_cents is " + strconv.FormatInt(c.LimitCents, 10) + "; want at least 1")
 	}
-	return errors.Join(c.Log.Validate(), limit, service.Between("kept", c.Kept, 1000, 1_000_000))
+	return errors.Join(c.Base.Validate(), limit, service.Between("kept", c.Kept, 1000, 1_000_000))
 }
 
 // partner remembers charges by key, the latest ones.

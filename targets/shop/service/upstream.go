@@ -9,10 +9,10 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"net/http/httptrace"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/otel/propagation"
 )
 
 // maxUpstreamBody bounds an answer; 100 products are 200 KiB.
@@ -125,7 +125,7 @@ func (c *Upstream) Call(ctx context.Context, call Call) ([]byte, error) {
 	c.budget.deposit()
 	sent := 0
 	for attempt := 0; ; attempt++ {
-		answer, err := c.attempt(ctx, call, body, &sent)
+		answer, err := c.attempt(ctx, call, body, attempt, &sent)
 		var up *UpstreamError
 		if errors.As(err, &up) {
 			up.Sent = sent
@@ -142,20 +142,20 @@ func (c *Upstream) Call(ctx context.Context, call Call) ([]byte, error) {
 
 // attempt makes one attempt, and counts it in sent once it has a connection: from then
 // on nobody can say that the other side did not get it.
-func (c *Upstream) attempt(ctx context.Context, call Call, body []byte, sent *int) ([]byte, error) {
+func (c *Upstream) attempt(ctx context.Context, call Call, body []byte, number int, sent *int) ([]byte, error) {
 	began := time.Now()
 	ctx, cancel := context.WithTimeout(ctx, c.config.Timeout)
 	defer cancel()
 	connected := false
-	answer, err := c.fetch(httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
-		GotConn: func(httptrace.GotConnInfo) { connected = true },
-	}), call, body)
+	ctx, span := c.startCall(ctx, call, number, &connected)
+	answer, err := c.fetch(ctx, call, body)
 	if connected {
 		*sent++
 	}
 	if err == nil && !json.Valid(answer) {
 		err = &UpstreamError{Status: http.StatusOK, err: fmt.Errorf("the answer of %s is not JSON", c.name)}
 	}
+	endCall(span, err)
 	c.duration.Observe(time.Since(began).Seconds())
 	c.requests.WithLabelValues(upstreamResult(err)).Inc()
 	return answer, err
@@ -169,11 +169,12 @@ func (c *Upstream) fetch(ctx context.Context, call Call, body []byte) ([]byte, e
 	for name, values := range call.Header {
 		req.Header[name] = values
 	}
-	for _, name := range []string{"X-Request-Id", "X-Tenant", "X-App-Version", "X-Region"} {
+	for _, name := range []string{"X-Request-Id", "X-Tenant", "X-App-Version", "X-Cohort", "X-Region"} {
 		if v := call.From.Get(name); v != "" {
 			req.Header.Set(name, v)
 		}
 	}
+	w3c.Inject(ctx, propagation.HeaderCarrier(req.Header))
 	if body != nil {
 		req.Header.Set("Content-Type", "application/json")
 	}
