@@ -32,6 +32,7 @@ type traced struct {
 	web, catalog, checkout, payments *httptest.Server
 	ends                             []func(context.Context) // send what waits
 	collector                        *collector.Client
+	receiver                         string // where spans are sent
 	logs                             lockedBuffer
 	db                               *dbtest.Server
 	queue                            *shoptest.Redis
@@ -83,6 +84,7 @@ func newTraced(t *testing.T, change func(*traced, *checkout.Config)) *traced {
 	kept := collector.New(4 << 20)
 	receiver := httptest.NewServer(kept.Receiver())
 	t.Cleanup(receiver.Close)
+	s.receiver = receiver.URL
 	socket := filepath.Join(t.TempDir(), "s")
 	l, err := net.Listen("unix", socket)
 	if err != nil {
