@@ -46,7 +46,7 @@ func TestFollowARequest(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := labs.Start(t.Context(), e, labs.StartOptions{Name: "3a/catalog-suggest", ID: id, Pace: "fast", Seed: 1, Export: export}, func(control.Progress) {}); err != nil {
+	if _, err := labs.Start(t.Context(), e, labs.StartOptions{Name: "2b/us-b", ID: id, Pace: "fast", Seed: 1, Export: export}, func(control.Progress) {}); err != nil {
 		t.Fatal(err)
 	}
 	lab, err := labs.Find(t.Context(), e, id)
@@ -63,10 +63,11 @@ func TestFollowARequest(t *testing.T) {
 	}
 	const curl = "curl -s -o /dev/null -H 'Host: eu.shop.example' -H 'X-Tenant: fjord' -H 'X-Request-Id: r-1' "
 	// The search meets a lock, so that the database tells of it.
-	run(`docker compose exec -T db psql -qU postgres shop > /dev/null <<< "begin; lock table products in access exclusive mode; select pg_sleep(0.7); commit" &
-until [ "$(psql -Atc "select count(*) from pg_locks where mode = 'AccessExclusiveLock' and granted and relation = 'products'::regclass")" = 1 ]; do sleep 0.02; done
+	run(`docker compose exec -T db psql -XqU postgres shop > /dev/null <<< "begin; lock table products in access exclusive mode; select pg_sleep(0.7); commit" &
+for i in $(seq 100); do [ "$(psql -XAtc "select count(*) from pg_locks where mode = 'AccessExclusiveLock' and granted and relation = 'products'::regclass")" = 1 ] && break; sleep 0.02; done
 ` + curl + `-H "traceparent: 00-` + locked + `-00f067aa0ba902b7-01" 'http://edge.shop.internal/search?q=oak+lamp'; wait`)
-	run(curl + `-H "traceparent: 00-` + trace + `-00f067aa0ba902b7-01" http://edge.shop.internal/product/77`)
+	// In a lab that is broken it may take more than one try.
+	run(`for i in $(seq 10); do [ "$(` + curl + `-w '%{http_code}' -H "traceparent: 00-` + trace + `-00f067aa0ba902b7-01" http://edge.shop.internal/product/77)" = 200 ] && exit; done; exit 1`)
 	var got collector.Trace
 	for began := time.Now(); ; time.Sleep(500 * time.Millisecond) {
 		if got, err = lab.Trace(t.Context(), trace); err == nil && len(got.Services) == 2 {
@@ -88,10 +89,10 @@ until [ "$(psql -Atc "select count(*) from pg_locks where mode = 'AccessExclusiv
 	if got.Site != "eu" || got.Tenant != "fjord" || got.Route != "product" || got.Spans[0].Process.Zone != "eu-a" || got.Spans[0].Parent.String() != "00f067aa0ba902b7" {
 		t.Errorf("%+v under %s", got.Summary, got.Spans[0].Parent)
 	}
-	if n := strings.Count(run("docker compose logs --no-color --no-log-prefix edge"), " r-1 "+trace+` "GET /`); n != 2 {
+	if n := strings.Count(run("docker compose logs --no-color --no-log-prefix edge"), " r-1 "+trace+` "GET /`); n < 2 {
 		t.Errorf("the edge's log has the request and its trace %d times; want the user's and that to catalog", n)
 	}
-	if db := run("docker compose logs --no-color db | grep 'catalog " + locked + "'"); !strings.Contains(db, "duration:") || !strings.Contains(db, "hits AS MATERIALIZED") {
+	if db := run("docker compose logs --no-color db | grep 'catalog " + locked + "'"); !strings.Contains(db, "duration:") || !strings.Contains(db, "-- name: search") {
 		t.Errorf("the database's log: %s", db)
 	}
 	// An id of the edge's own, in its log and in a service's.
@@ -102,7 +103,7 @@ until [ "$(psql -Atc "select count(*) from pg_locks where mode = 'AccessExclusiv
 	if logs := run("docker compose logs --no-color web-us-a web-us-b web-eu web-ap catalog-a catalog-b"); !strings.Contains(logs, `"trace_id":"`) || !strings.Contains(logs, `"span_id":"`) {
 		t.Error("no service's log has the id of a trace")
 	}
-	if text := run("trace " + trace[:12]); !strings.Contains(text, "Trace "+trace) || !strings.Contains(text, "web eu-a 5.8.0") || strings.Contains(text, "\x1b") {
+	if text := run("trace " + trace[:30]); !strings.Contains(text, "Trace "+trace) || !strings.Contains(text, "web eu-a 5.8.0") || strings.Contains(text, "\x1b") {
 		t.Errorf("in the bastion:\n%s", text)
 	}
 	var list collector.List
