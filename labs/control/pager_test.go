@@ -19,7 +19,7 @@ func notice(seq int, kind, status string) pager.Notice {
 // What arrives at the pager is on the timeline with its labels, and in status and
 // brief until it ends; a restart of control reads on where it was.
 func TestPagerIsOnTheTimeline(t *testing.T) {
-	c := running(t, "3a", "")
+	c := running(t, "3a-memory-leak", "")
 	h := c.handler(t.Context())
 	if err := c.noticed(pager.Notices{Run: "r1", Notices: []pager.Notice{notice(1, "page", "firing"), notice(2, "ticket", "firing")}}); err != nil {
 		t.Fatal(err)
@@ -52,7 +52,7 @@ func TestPagerIsOnTheTimeline(t *testing.T) {
 
 // A site without monitoring says so, and does not wait for a pager.
 func TestCoreHasNoMonitoring(t *testing.T) {
-	c := running(t, "3a", "")
+	c := running(t, "3a-memory-leak", "")
 	h := c.handler(t.Context())
 	for _, ask := range [][3]string{{"POST", "/v1/query", `{"expr":"up"}`}, {"GET", "/v1/alerts", ""}} {
 		code, body := api(c, h, ask[0], ask[1], ask[2], "Authorization", bearer)
@@ -73,7 +73,7 @@ func TestCoreHasNoMonitoring(t *testing.T) {
 // What the lab says is what is played, unless the order says otherwise.
 func TestProfile(t *testing.T) {
 	for _, tt := range []struct{ lab, ordered, want string }{
-		{"3a", "", catalog.ProfileCore}, {"2b", "", catalog.ProfileCore}, {"3a", catalog.ProfileFull, catalog.ProfileFull},
+		{"3a-memory-leak", "", catalog.ProfileCore}, {"2b-packet-loss", "", catalog.ProfileCore}, {"3a-memory-leak", catalog.ProfileFull, catalog.ProfileFull},
 	} {
 		c := running(t, tt.lab, "")
 		c.keep.set(func(s *State) { s.Phase = "" })
