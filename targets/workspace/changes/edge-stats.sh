@@ -1,24 +1,25 @@
-# Keeps what the edge counts, by proxy, for the morning's review: of every figure the
-# median and the highest of the day, written at midnight and when it ends.
-sum() {
+# Keeps what the edge counts, every second, for the morning's review: of every figure the
+# highest of the day and when that was, written at midnight and when it ends.
+highest() {
   awk -v to="${TMPDIR:-/tmp}/edge-stats-$1.csv" '
-    function write(  f, i, n, v, a) {
-      for (f in seen) {
-        n = split(seen[f], a, " ")
-        for (i = 1; i <= n; i++) if (i == 1 || a[i] + 0 > v) v = a[i] + 0
-        print day, f, a[int((n + 1) / 2)], v >> to
+    function write(  k, p, top, when) {
+      for (k in seen) {
+        split(k, p, " ")
+        if (!(p[1] in top) || seen[k] + 0 > top[p[1]]) { top[p[1]] = seen[k] + 0; when[p[1]] = p[2] }
       }
+      for (k in top) print when[k] "," k "," top[k] >> to
       close(to)
       split("", seen)
     }
-    $1 != day { if (day != "") write(); day = $1 }
-    { seen[$2] = seen[$2] $3 " " }
+    { at = substr($1, 1, 10) }
+    at != day { if (day != "") write(); day = at }
+    { seen[$2 " " $1] = $3 }
     END { write() }'
 }
 for proxy in users us eu ap catalog checkout; do
   while :; do
-    curl -sf -m 5 http://edge.shop.internal:8404/metrics | grep "proxy=\"$proxy\"" | sed "s/^/$(date -u +%F) /"
+    curl -sf -m 5 http://edge.shop.internal:8404/metrics | grep "proxy=\"$proxy\"" | sed "s/^/$(date -u +%FT%TZ) /"
     sleep 1
-  done | sum $proxy &
+  done | highest $proxy &
 done
 wait
