@@ -94,10 +94,10 @@ func collectors(t *testing.T, script string, looks int) []int {
 		}
 	}
 	for name, text := range map[string]string{
-		"page":   page.String(),
-		"curl":   "#!/bin/sh\nexec cat " + dir + "/page\n",
-		"sleep":  "#!/bin/sh\necho >> " + dir + "/looks\n[ $(wc -l < " + dir + "/looks) -lt " + strconv.Itoa(6*looks) + " ] || exec tail -f /dev/null\n",
-		"looks":  "",
+		"page":  page.String(),
+		"curl":  "#!/bin/sh\nexec cat " + dir + "/page\n",
+		"sleep": "#!/bin/sh\necho >> " + dir + "/looks\n[ $(wc -l < " + dir + "/looks) -lt " + strconv.Itoa(6*looks) + " ] || exec tail -f /dev/null\n",
+		"looks": "",
 		// Another time at each look, of one day.
 		"date":   "#!/bin/sh\nprintf '2031-05-14T%08d\\n' $(wc -l < " + dir + "/looks)\n",
 		"run.sh": script,
