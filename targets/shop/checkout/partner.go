@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/sony/gobreaker/v2"
@@ -30,10 +31,15 @@ type partner struct {
 	header   http.Header
 	breaker  *gobreaker.CircuitBreaker[api.Charge] // nil: none
 	pool     *pool                                 // nil: none
+	release  features
+	deadline time.Duration // of a charge; see [PaymentsConfig]
 }
 
-func newPartner(c PartnerConfig, register prometheus.Registerer) *partner {
-	p := &partner{upstream: service.NewUpstream("payments", c.UpstreamConfig, register), header: http.Header{}}
+func newPartner(c PartnerConfig, s *checkout, register prometheus.Registerer) *partner {
+	p := &partner{
+		upstream: service.NewUpstream("payments", s.release.setUp(c.UpstreamConfig), register), header: http.Header{},
+		release: s.release, deadline: s.config.Payments.Deadline,
+	}
 	if c.APIKey != "" {
 		p.header.Set("Authorization", "Bearer "+c.APIKey)
 	}
@@ -76,7 +82,9 @@ func (p *partner) charge(r *http.Request, c api.ChargeRequest, claim func() erro
 				return api.Charge{}, unasked{err}
 			}
 		}
-		return p.post(r.Context(), r.Header, "/v1/charges", c)
+		ctx, cancel := p.release.charging(r.Context(), p.deadline)
+		defer cancel()
+		return p.post(ctx, r.Header, "/v1/charges", c)
 	}
 	if p.breaker == nil {
 		return ask()
