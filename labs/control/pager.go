@@ -3,7 +3,6 @@ package control
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -183,7 +182,7 @@ func (a Alerts) Print(to io.Writer) error {
 	if a.Unsure != "" {
 		fmt.Fprintln(to, "\n"+a.Unsure)
 	}
-	_, err := fmt.Fprintf(to, "\n%d pages reached the pager and have not ended.\n", len(a.Arrived))
+	_, err := fmt.Fprintf(to, "\nPages that reached the pager and have not ended: %d\n", len(a.Arrived))
 	return err
 }
 
@@ -200,14 +199,8 @@ func (c *Control) canMonitor(w http.ResponseWriter) bool {
 func noAnswer(w http.ResponseWriter, err error) {
 	var usage *monitor.UsageError
 	if errors.As(err, &usage) {
-		problem(w, http.StatusUnprocessableEntity, &Problem{oneLine(usage.Text), `RUNBOOK.md lists useful ones; try: query 'region:requests:rate1m' --range 10m`})
+		problem(w, http.StatusUnprocessableEntity, &Problem{monitor.Plain(usage.Text), `RUNBOOK.md lists useful ones; try: query 'region:requests:rate1m' --range 10m`})
 		return
 	}
 	problem(w, http.StatusBadGateway, &Problem{"Prometheus does not answer", "docker compose ps prometheus; docker compose logs prometheus"})
-}
-
-// oneLine keeps an answer of a program in the trainee's hands to one short line.
-func oneLine(s string) string {
-	b, _ := json.Marshal(s[:min(len(s), 400)])
-	return string(b[1 : len(b)-1])
 }

@@ -18,18 +18,18 @@ func Name(labels map[string]string) string {
 	var parts []string
 	for _, k := range slices.Sorted(maps.Keys(labels)) {
 		if k != "__name__" {
-			parts = append(parts, plain(k)+"="+strconv.Quote(labels[k]))
+			parts = append(parts, Plain(k)+"="+strconv.Quote(labels[k]))
 		}
 	}
-	name := plain(labels["__name__"])
+	name := Plain(labels["__name__"])
 	if len(parts) > 0 || name == "" {
 		name += "{" + strings.Join(parts, ", ") + "}"
 	}
 	return name
 }
 
-// plain is a text without what a terminal would act upon.
-func plain(s string) string {
+// Plain is a text without what a terminal would act upon.
+func Plain(s string) string {
 	return strings.Map(func(r rune) rune {
 		if strconv.IsPrint(r) {
 			return r
@@ -121,7 +121,7 @@ func Spark(values []float64) string {
 func number(s string) string {
 	v, err := strconv.ParseFloat(s, 64)
 	if err != nil {
-		return plain(s)
+		return Plain(s)
 	}
 	return short(v)
 }
@@ -142,8 +142,8 @@ func PrintAlerts(to io.Writer, alerts []Alert, now time.Time) error {
 	w := tabwriter.NewWriter(to, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "STATE\tFOR\tSEVERITY\tALERT\tWHAT")
 	for _, a := range alerts {
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", plain(a.State), now.Sub(a.Since).Round(time.Second), plain(a.Labels["severity"]),
-			About(a.Labels), plain(a.Annotations["summary"]))
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", Plain(a.State), now.Sub(a.Since).Round(time.Second), Plain(a.Labels["severity"]),
+			About(a.Labels), Plain(a.Annotations["summary"]))
 	}
 	return w.Flush()
 }
@@ -155,7 +155,7 @@ func About(labels map[string]string) string {
 	delete(rest, "alertname")
 	delete(rest, "severity")
 	if len(rest) == 0 {
-		return plain(name)
+		return Plain(name)
 	}
-	return plain(name) + Name(rest)
+	return Plain(name) + Name(rest)
 }
