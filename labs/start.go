@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"net/http"
 	"regexp"
+	"slices"
 	"time"
 
 	"faultlab/faults/engine"
@@ -20,12 +21,13 @@ import (
 
 // StartOptions say what to start.
 type StartOptions struct {
-	Name string        // a lab (3a, 3a-memory-leak, either with /variant) or a scenario (s3)
-	Seed uint64        // 0: a random one
-	Pace string        // real or fast; "" is real
-	ID   string        // "": a random one
-	TTL  time.Duration // 0: four hours; the lab removes itself after it
-	Set  *images.Set   // nil: made when missing
+	Name    string        // a lab (3a, 3a-memory-leak, either with /variant) or a scenario (s3)
+	Seed    uint64        // 0: a random one
+	Pace    string        // real or fast; "" is real
+	ID      string        // "": a random one
+	Profile string        // full or core; "": what the lab says
+	TTL     time.Duration // 0: four hours; the lab removes itself after it
+	Set     *images.Set   // nil: made when missing
 }
 
 // Started is a lab whose incident is on.
@@ -70,7 +72,7 @@ func Start(ctx context.Context, e *engine.Engine, o StartOptions, say func(contr
 		}
 	}
 	cfg.Control, cfg.Registry, cfg.CreatedAt = set.Control, set.Registry, time.Now()
-	ready, err := launch(ctx, e, cfg, lab, say)
+	ready, err := launch(ctx, e, cfg, lab, o.Profile, say)
 	if err != nil {
 		if anothers(ctx, e, cfg) {
 			return nil, taken(cfg.ID)
@@ -110,6 +112,9 @@ func (o StartOptions) settle() (control.Config, *catalog.Lab, error) {
 	}
 	if _, ok := grade.Paces[cfg.Pace]; !ok {
 		return cfg, nil, refuse(fmt.Sprintf("pace is %q", cfg.Pace), "--pace is real or fast")
+	}
+	if !slices.Contains([]string{"", catalog.ProfileFull, catalog.ProfileCore}, o.Profile) {
+		return cfg, nil, refuse(fmt.Sprintf("profile is %q", o.Profile), "--profile is full or core; without it, what the lab needs")
 	}
 	if cfg.TTL == 0 {
 		cfg.TTL = defaultTTL
@@ -166,7 +171,7 @@ func anothers(ctx context.Context, e *engine.Engine, cfg control.Config) bool {
 }
 
 // launch starts control and has it start the lab.
-func launch(ctx context.Context, e *engine.Engine, cfg control.Config, lab *catalog.Lab, say func(control.Progress)) (*control.Ready, error) {
+func launch(ctx context.Context, e *engine.Engine, cfg control.Config, lab *catalog.Lab, profile string, say func(control.Progress)) (*control.Ready, error) {
 	say(control.Progress{Phase: "containers", Text: "control"})
 	volumes := map[string]string{}
 	for _, v := range control.Volumes {
@@ -195,7 +200,7 @@ func launch(ctx context.Context, e *engine.Engine, cfg control.Config, lab *cata
 	if err != nil {
 		return nil, err
 	}
-	p, err := l.stream(ctx, "/v1/start", control.Order{Lab: lab.ID, Variant: lab.Variant.ID}, say)
+	p, err := l.stream(ctx, "/v1/start", control.Order{Lab: lab.ID, Variant: lab.Variant.ID, Profile: profile}, say)
 	if err != nil {
 		return nil, err
 	}

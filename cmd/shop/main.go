@@ -43,6 +43,6 @@ func newRoot() *cobra.Command {
 		SilenceErrors:     true,
 		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
 	}
-	root.AddCommand(newWeb(), newCatalog(), newCheckout(), newPayments(), newShipping(), newReports(), newHost(), newTraffic(), newProbe())
+	root.AddCommand(newWeb(), newCatalog(), newCheckout(), newPayments(), newShipping(), newReports(), newHost(), newTraffic(), newPager(), newProbe())
 	return root
 }

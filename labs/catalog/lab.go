@@ -24,6 +24,7 @@ type Lab struct {
 	Minutes    int       `yaml:"minutes"`
 	Variants   []Variant `yaml:"variants"`
 
+	Profile     string       `yaml:"profile"` // full, with Prometheus and Alertmanager, or core, without; default full
 	Break       []Step       `yaml:"break"`
 	Users       SLO          `yaml:"users"` // what users must get; outside it they suffer
 	Diagnosis   Accepted     `yaml:"diagnosis"`
@@ -31,6 +32,12 @@ type Lab struct {
 	Escalations []Escalation `yaml:"escalations"`
 	Fixes       []Fix        `yaml:"-"` // right and wrong, from the folder
 }
+
+// What of the shop runs.
+const (
+	ProfileFull = "full"
+	ProfileCore = "core"
+)
 
 // Variant is one seeded form of a lab.
 type Variant struct {

@@ -18,6 +18,7 @@ const (
 	RoleAgent   = "agent"
 	RoleTraffic = "traffic"
 	RolePartner = "partner" // those who charge customers' cards; not the trainee's
+	RolePager   = "pager"   // what Alertmanager calls; out of the trainee's hands
 	RoleBastion = "bastion"
 	RoleShop    = "shop"
 	RoleDeploy  = "deploy"  // what the grader runs docker compose in
@@ -34,6 +35,7 @@ const (
 	runPath       = "/run/engine"       // sockets shared with the bastion
 	workspacePath = "/workspace"        // the trainee's repository
 	enginePath    = "/var/run/docker.sock"
+	pagerPath     = "/run/pager" // a socket shared with the pager
 )
 
 // Port is where control listens inside its container.
@@ -60,6 +62,7 @@ type Config struct {
 type Order struct {
 	Lab     string `json:"lab"`     // e.g. 3a-memory-leak
 	Variant string `json:"variant"` // its id
+	Profile string `json:"profile"` // full or core; empty: the lab's
 }
 
 // Env is the environment that hands the settings to control.
@@ -106,6 +109,7 @@ var Volumes = []struct {
 	{"state", statePath, false},
 	{"run", runPath, false},
 	{"workspace", workspacePath, true},
+	{"pager", pagerPath, false},
 }
 
 // label is the filter for everything of a lab.

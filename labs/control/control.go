@@ -19,6 +19,7 @@ import (
 	"faultlab/labs/catalog"
 	"faultlab/labs/endpoint"
 	"faultlab/labs/grade"
+	"faultlab/labs/monitor"
 	"faultlab/labs/sli"
 )
 
@@ -36,6 +37,7 @@ type Control struct {
 	life        context.Context // ends with this process; what outlives a request runs on it
 	shop, users netip.Prefix
 	uplinks     *uplinks
+	monitor     *monitor.Client
 	grading     sync.Mutex   // one grading at a time
 	changing    sync.Mutex   // one change of the workspace by control at a time
 	died        atomic.Int64 // when a container of the shop last ended with an error, in Unix nanoseconds
@@ -72,6 +74,7 @@ func Serve(ctx context.Context, cfg Config, log *slog.Logger) error {
 		return err
 	}
 	c.uplinks = newUplinks(c)
+	c.monitor = monitor.New(pagerSocket)
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	c.life = ctx

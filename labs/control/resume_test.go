@@ -107,11 +107,11 @@ func TestOrder(t *testing.T) {
 	if err := c.accept(Order{Lab: "9z"}); err == nil || c.keep.get().Phase != "" {
 		t.Errorf("a lab that is none: %v, phase %q", err, c.keep.get().Phase)
 	}
-	order := Order{"3a-memory-leak", "web-recorder"}
+	order := Order{"3a-memory-leak", "web-recorder", catalog.ProfileFull}
 	if err := c.accept(order); err != nil || c.lab == nil || c.lab.Variant.ID != "web-recorder" {
 		t.Fatalf("%v, %+v", err, c.lab)
 	}
-	if err := c.accept(Order{"2b-packet-loss", "us-b"}); err == nil || c.lab.ID != order.Lab {
+	if err := c.accept(Order{"2b-packet-loss", "us-b", ""}); err == nil || c.lab.ID != order.Lab {
 		t.Errorf("a second order: %v, now %s", err, c.lab.ID)
 	}
 	again, err := openKeeper(strings.TrimSuffix(c.keep.path, "/state.json"))
