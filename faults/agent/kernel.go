@@ -68,6 +68,7 @@ type probeRun struct {
 	to       endpoint
 	count    int
 	interval time.Duration
+	apart    bool          // never less than the interval lies between two, however late one is
 	wait     time.Duration // for the last answer
 	again    time.Duration // how long to wait for second answers; 0: they do not matter
 	train    byte          // tag of the only effect that the probes are for; 0: all

@@ -42,9 +42,9 @@ func (n *namespace) probeWith(ctx context.Context, run probeRun, other func(p *p
 
 	sentAt := make([]time.Time, run.count)
 	sent := 0
-	start := time.Now()
+	plan := departures{start: time.Now(), interval: run.interval, apart: run.apart}
 	// The last answer may take run.wait after the last question.
-	end := start.Add(time.Duration(run.count)*run.interval + run.wait)
+	end := plan.start.Add(time.Duration(run.count)*run.interval + run.wait)
 	if d, ok := ctx.Deadline(); ok && d.Before(end) {
 		end = d
 	}
@@ -55,9 +55,7 @@ func (n *namespace) probeWith(ctx context.Context, run probeRun, other func(p *p
 	collected := make(chan probeResult, 1)
 	go func() { collected <- p.collect(run.count, run.again) }()
 	for sent < run.count && ctx.Err() == nil {
-		if wait := time.Until(start.Add(time.Duration(sent) * run.interval)); wait > 0 {
-			time.Sleep(wait)
-		}
+		time.Sleep(plan.wait(sent, time.Now()))
 		q := p.question(sent)
 		sentAt[sent] = time.Now()
 		sent++
