@@ -29,8 +29,14 @@
 //     damaged behind its IP header, by a verdict with other bytes; a copy is sent by a
 //     raw socket, marked so that the rules let it pass, and over loopback if it arrived.
 //     To the kernel, what waits on its way out is not sent yet, and it lets a TCP
-//     connection have only little of that: behind a delay of 50 ms a sender of bulk gets
-//     0.1 MB/s through, where 50 ms on what arrives at the other end let 45 MB/s.
+//     connection have only little of that: two packets, where the delay is long. So of
+//     data of TCP that a delay of more than 2 ms holds back, a copy waits in the agent:
+//     the packet itself is dropped, which its socket is not told, and the window grows as
+//     on a long link. A copy leaves by the same device, from the same address, but is the
+//     agent's and not its socket's to rules that ask for an owner, and has the agent's
+//     mark; what has a mark of its own, and what is more than 32 MiB, waits itself. One
+//     core of an agent sends some 50 MB/s of copies. Datagrams that wait fill the send
+//     buffer of their socket.
 //
 // A fault that ends traffic (black-hole, reject, partition) is carried by rules of
 // nftables that drop or refuse in the kernel (nft), right behind the queue's. What the
@@ -58,9 +64,10 @@
 // and reverted only after a probe saw it gone. When the input of the agent
 // ends, everything is reverted. When the agent is killed, the kernel removes
 // the rules of the queue by itself, because their table belongs to a socket of
-// the agent; netem's trees and IFBs are removed by the keeper, and if that was killed
-// as well by the next agent or a sweep. A client that is killed before its
-// agent runs leaves no container either: a guard, which outlives it for some
+// the agent; what waits in it or as a copy is lost, which TCP makes good. netem's trees
+// and IFBs are removed by the keeper, and if that was killed as well by the next agent or
+// a sweep. A client that is killed before its agent runs leaves no container either: a
+// guard, which outlives it for some
 // seconds, has it removed (see engine.Guard). Every fault ends after its time
 // to live. Loopback is never touched, and neither is anything of others: a
 // foreign queueing discipline is a refusal, and so is one where packets arrive

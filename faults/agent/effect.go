@@ -117,6 +117,16 @@ func (e effect) exact() bool {
 	return e.out != nil && e.out.exact || e.in != nil && e.in.exact
 }
 
+// bridged is the longest delay behind which TCP's window fits into what it keeps below
+// itself: what it sends in a millisecond, at twice the rate of its window.
+const bridged = 2 * time.Millisecond
+
+// charges reports whether data that TCP sends may wait for so long that its sockets
+// would feel it if it was still theirs.
+func (e effect) charges() bool {
+	return e.out != nil && (e.match.proto == "" || e.match.proto == "tcp") && e.out.delay+e.out.jitter+e.out.order.delay > bridged
+}
+
 // matches reports whether a packet between these ends is concerned.
 func (m match) matches(to endpoint, proto string) bool {
 	if len(m.prefixes) > 0 && !slices.ContainsFunc(m.prefixes, func(p netip.Prefix) bool { return p.Contains(to.addr) }) {

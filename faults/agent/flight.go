@@ -10,6 +10,7 @@ import (
 type flight struct {
 	drop   bool
 	delay  time.Duration // so far
+	long   bool          // held back for long, its turns on links apart
 	packet []byte        // goes on in place of what came; nil: what came
 }
 
@@ -17,6 +18,12 @@ type flight struct {
 type verdict struct {
 	flight
 	copies []flight
+}
+
+// replace has a copy fly in place of the packet.
+func (v *verdict) replace() {
+	v.copies = append([]flight{v.flight}, v.copies...)
+	v.drop = true
 }
 
 // judge says what becomes of a packet, of which b may be the start only.
@@ -70,7 +77,7 @@ func (s *stage) meet(a *action, f *flight, b []byte, h header, dir int, now time
 	}
 	if d := a.draw(r.Rand); d > 0 {
 		s.delayed.Add(1)
-		f.delay += d
+		s.hold(f, d, dir)
 	}
 	if h.probe && h.train == 0 {
 		// The agent's other probes know nothing of what follows: what it measures of
@@ -82,7 +89,7 @@ func (s *stage) meet(a *action, f *flight, b []byte, h header, dir int, now time
 			s.ahead.Add(1)
 		} else {
 			s.delayed.Add(1)
-			f.delay += a.order.delay
+			s.hold(f, a.order.delay, dir)
 		}
 	}
 	if a.link.rate > 0 {
@@ -103,6 +110,12 @@ func (s *stage) meet(a *action, f *flight, b []byte, h header, dir int, now time
 		f.delay += d
 	}
 	return s.double(a, r, b, h)
+}
+
+// hold holds a flight back.
+func (s *stage) hold(f *flight, d time.Duration, dir int) {
+	f.delay += d
+	f.long = f.long || dir == dirOut && s.charges() && d > bridged
 }
 
 // double tells whether a copy is made. None is of what is sent to many: one that arrived

@@ -207,3 +207,39 @@ func TestProbesAndTrains(t *testing.T) {
 		t.Errorf("our reset: %+v", h)
 	}
 }
+
+// What waits for long on its way out is told apart from what waits for its turn on a
+// link, and a copy that stands for it is like it.
+func TestWhatWaitsForLong(t *testing.T) {
+	const delay = 50 * time.Millisecond
+	slow := action{link: link{rate: 8000, wait: time.Minute}}
+	for _, tt := range []struct {
+		name string
+		e    effect
+		dir  int
+		want bool
+	}{
+		{"a delay", effect{out: &action{delay: delay}}, dirOut, true},
+		{"a short one", effect{out: &action{delay: bridged}}, dirOut, false},
+		{"jitter", effect{out: &action{delay: delay, jitter: delay / 2}}, dirOut, true},
+		{"an order", effect{out: &action{order: ordering{share: 1e-9, gap: 1, delay: delay}}}, dirOut, true},
+		{"on arrival", effect{in: &action{delay: delay}}, dirIn, false},
+		{"a link", effect{out: &slow}, dirOut, false},
+		{"datagrams", effect{out: &action{delay: delay}, match: match{proto: "udp"}}, dirOut, false},
+	} {
+		var p pipeline
+		p.add(tt.e)
+		v := p.judge(usersPacket(100), tt.dir, time.Time{})
+		if v.long != tt.want {
+			t.Errorf("%s: %v", tt.name, v.long)
+		}
+		if charges := tt.e.charges(); tt.want != charges {
+			t.Errorf("%s: charges: %v", tt.name, charges)
+		}
+	}
+	v := verdict{flight: flight{delay: delay, long: true, packet: []byte{1}}, copies: []flight{{delay: 2 * delay}}}
+	v.replace()
+	if !v.drop || len(v.copies) != 2 || v.copies[0].drop || v.copies[0].delay != delay || v.copies[0].packet == nil {
+		t.Errorf("replaced as %+v", v)
+	}
+}

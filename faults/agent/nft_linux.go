@@ -88,10 +88,9 @@ func (r *rules) set(effects []effect, queue uint16) error {
 	for dir, chain := range r.chains {
 		r.conn.FlushChain(chain)
 		if dir == dirOut && len(effects) > 0 {
-			r.conn.AddRule(&nftables.Rule{Table: r.table, Chain: chain, Exprs: letGo(dependency.PassedOn)})
-		}
-		if dir == dirOut && doubles(effects) {
-			r.conn.AddRule(&nftables.Rule{Table: r.table, Chain: chain, Exprs: letGo(copyMark)})
+			for _, mark := range []uint32{dependency.PassedOn, copyMark} {
+				r.conn.AddRule(&nftables.Rule{Table: r.table, Chain: chain, Exprs: letGo(mark)})
+			}
 		}
 		for _, rule := range queueRules(effects, dir) {
 			r.conn.AddRule(&nftables.Rule{Table: r.table, Chain: chain, Exprs: append(rule, r.queue(queue))})

@@ -21,7 +21,7 @@ type queue struct {
 	ns    *namespace
 	pipe  pipeline
 	tap
-	copies *resets // nil while nothing is sent twice
+	copies *resets // nil while no copies are sent
 	shown  uint32  // bytes of a packet
 }
 
@@ -66,7 +66,7 @@ func (q *queue) suit(effects []effect) error {
 	if err := q.ready(effects); err != nil {
 		return err
 	}
-	return q.whole(!slices.ContainsFunc(effects, func(e effect) bool { return !e.lengthens() }))
+	return q.whole(!slices.ContainsFunc(effects, func(e effect) bool { return !e.lengthens() || e.charges() }))
 }
 
 // listen opens the queue if it is not open.

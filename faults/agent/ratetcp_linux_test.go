@@ -9,15 +9,23 @@ import (
 	"time"
 
 	"github.com/vishvananda/netns"
+	"golang.org/x/sys/unix"
 )
 
 // transfer takes so many bytes over a TCP connection that the target makes, and gives the time from
 // when the first is sent until the last is there.
 func (l *testLab) transfer(bytes int, from netns.NsHandle) time.Duration {
 	l.t.Helper()
+	took, _ := l.transferTo(peerAddr, bytes, from)
+	return took
+}
+
+// transferTo is transfer to an address of the peer's, and tells how many packets of data came out of order.
+func (l *testLab) transferTo(addr string, bytes int, from netns.NsHandle) (took time.Duration, disordered int) {
+	l.t.Helper()
 	var ln net.Listener
 	must(l.t, inNamespace(l.peer, func() (err error) {
-		ln, err = net.Listen("tcp", net.JoinHostPort(peerAddr, "0"))
+		ln, err = net.Listen("tcp", net.JoinHostPort(addr, "0"))
 		return err
 	}))
 	defer ln.Close()
@@ -44,7 +52,17 @@ func (l *testLab) transfer(bytes int, from netns.NsHandle) time.Duration {
 	if err != nil || int(n) != bytes {
 		l.t.Fatalf("%d of %d bytes came: %v", n, bytes, err)
 	}
-	return time.Since(start)
+	took = time.Since(start)
+	raw, err := receiver.(*net.TCPConn).SyscallConn()
+	must(l.t, err)
+	must(l.t, raw.Control(func(fd uintptr) {
+		var info *unix.TCPInfo
+		if info, err = unix.GetsockoptTCPInfo(int(fd), unix.IPPROTO_TCP, unix.TCP_INFO); err == nil {
+			disordered = int(info.Rcv_ooopack)
+		}
+	}))
+	must(l.t, err)
+	return took, disordered
 }
 
 // A rate for TCP alone is proved by SYNs, and TCP takes what there is and no more.

@@ -27,7 +27,7 @@ type tap struct {
 	nfq    *nfqueue.Nfqueue // nil while there is nothing to do
 	cancel context.CancelFunc
 	held   *holdings
-	spare  func(packet []byte) // sends copies; nil: there are none
+	spare  func(packet []byte, device uint32) // sends copies; nil: there are none
 }
 
 // decider gets the first bytes of each packet with the hook it is at, and says what
@@ -90,6 +90,13 @@ func (t *tap) give(nfq *nfqueue.Nfqueue, waiting *holdings, a nfqueue.Attribute,
 	var v verdict
 	if a.Payload != nil && a.Hook != nil {
 		v = decide(*a.Payload, *a.Hook)
+		if v.long && !v.drop && waiting.copied() < copiedBytes && chargedWhole(a) {
+			v.replace()
+		}
+	}
+	var device uint32
+	if a.OutDev != nil {
+		device = *a.OutDev
 	}
 	if v.drop {
 		_ = nfq.SetVerdict(*a.PacketID, nfqueue.NfDrop)
@@ -100,7 +107,7 @@ func (t *tap) give(nfq *nfqueue.Nfqueue, waiting *holdings, a nfqueue.Attribute,
 		if c.packet == nil {
 			c.packet = slices.Clone(*a.Payload)
 		}
-		t.send(nfq, waiting, held{packet: c.packet, spare: true}, now, c.delay)
+		t.send(nfq, waiting, held{packet: c.packet, spare: true, device: device}, now, c.delay)
 	}
 }
 
@@ -118,7 +125,7 @@ func (t *tap) send(nfq *nfqueue.Nfqueue, waiting *holdings, p held, now time.Tim
 func (t *tap) pass(nfq *nfqueue.Nfqueue, p held) {
 	switch {
 	case p.spare:
-		t.spare(p.packet)
+		t.spare(p.packet, p.device)
 	case p.packet != nil:
 		_ = nfq.SetVerdictWithOption(p.id, nfqueue.NfAccept, nfqueue.WithAlteredPacket(p.packet))
 	default:

@@ -18,11 +18,12 @@ type holdings struct {
 	fd      int
 	done    chan struct{}
 
-	mu   sync.Mutex
-	heap packetHeap
-	seq  uint64
-	set  time.Time     // when the timer goes off
-	lead time.Duration // by how much that is ahead of the first packet
+	mu    sync.Mutex
+	heap  packetHeap
+	seq   uint64
+	spare int           // bytes of the copies
+	set   time.Time     // when the timer goes off
+	lead  time.Duration // by how much that is ahead of the first packet
 }
 
 // maxLead is the longest the timer may go off too early: that long we look at the clock.
@@ -34,6 +35,7 @@ type held struct {
 	id     uint32
 	packet []byte // nil: as it is in the queue
 	spare  bool   // a copy, not in the queue
+	device uint32 // that a copy leaves by; 0: by the routes
 }
 
 type packetHeap []held
@@ -70,10 +72,26 @@ func (h *holdings) hold(p held) {
 	defer h.mu.Unlock()
 	h.seq++
 	p.seq = h.seq
+	h.spare += p.spareBytes()
 	heap.Push(&h.heap, p)
 	if h.heap[0].seq == h.seq {
 		h.arm()
 	}
+}
+
+// spareBytes are those that are kept here and not in the queue.
+func (p held) spareBytes() int {
+	if !p.spare {
+		return 0
+	}
+	return len(p.packet)
+}
+
+// copied is how many bytes of copies wait.
+func (h *holdings) copied() int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.spare
 }
 
 // arm sets the timer to the first packet; the holdings are locked.
@@ -126,7 +144,9 @@ func (h *holdings) take(now time.Time) []held {
 	defer h.mu.Unlock()
 	var out []held
 	for len(h.heap) > 0 && !h.heap[0].due.After(now) {
-		out = append(out, heap.Pop(&h.heap).(held))
+		p := heap.Pop(&h.heap).(held)
+		h.spare -= p.spareBytes()
+		out = append(out, p)
 	}
 	h.arm()
 	return out

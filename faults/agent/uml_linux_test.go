@@ -14,7 +14,7 @@ import (
 var guestTests = map[string][]string{
 	"disturb and lose": {
 		"TestDuplicateIsExact", "TestCorruptIsExact", "TestReorderIsExact", "TestRateIsExact", "TestDisturbances.*",
-		"TestRateThatIsNotFelt", "TestRateOfTCP", "TestLossIsExact", "Test.*OnTheWire", "TestBurstsBesideOthers",
+		"TestRateThatIsNotFelt", "TestRateOfTCP", "TestBulkBehindADelay", "TestLossIsExact", "Test.*OnTheWire", "TestBurstsBesideOthers",
 		"TestLocalPort",
 	},
 	"delay and live": {
