@@ -8,11 +8,13 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"time"
 
 	"faultlab/faults/engine"
 	"faultlab/labs/control"
 	"faultlab/labs/grade"
+	"faultlab/targets/collector"
 )
 
 // Lab is a connection to a running lab's control.
@@ -131,6 +133,20 @@ func (l *Lab) Brief(ctx context.Context) (string, error) {
 func (l *Lab) Status(ctx context.Context) (control.Status, error) {
 	var out control.Status
 	err := l.call(ctx, http.MethodGet, "/v1/status", nil, &out)
+	return out, err
+}
+
+// Traces are the traces that a query chooses.
+func (l *Lab) Traces(ctx context.Context, q collector.Query) (collector.List, error) {
+	var out collector.List
+	err := l.call(ctx, http.MethodPost, "/v1/traces", q, &out)
+	return out, err
+}
+
+// Trace is the trace whose id begins with some hex digits.
+func (l *Lab) Trace(ctx context.Context, id string) (collector.Trace, error) {
+	var out collector.Trace
+	err := l.call(ctx, http.MethodGet, "/v1/traces/"+url.PathEscape(id), nil, &out)
 	return out, err
 }
 

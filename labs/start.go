@@ -16,6 +16,7 @@ import (
 	"faultlab/labs/control"
 	"faultlab/labs/grade"
 	"faultlab/labs/images"
+	"faultlab/labs/traces"
 )
 
 // StartOptions say what to start.
@@ -26,6 +27,8 @@ type StartOptions struct {
 	ID   string        // "": a random one
 	TTL  time.Duration // 0: four hours; the lab removes itself after it
 	Set  *images.Set   // nil: made when missing
+
+	Export traces.Export // the user's own tracing backend; the zero value: none
 }
 
 // Started is a lab whose incident is on.
@@ -70,7 +73,7 @@ func Start(ctx context.Context, e *engine.Engine, o StartOptions, say func(contr
 		}
 	}
 	cfg.Control, cfg.Registry, cfg.CreatedAt = set.Control, set.Registry, time.Now()
-	ready, err := launch(ctx, e, cfg, lab, say)
+	ready, err := launch(ctx, e, cfg, control.Order{Lab: lab.ID, Variant: lab.Variant.ID, Export: o.Export}, lab.Scenario, say)
 	if err != nil {
 		if anothers(ctx, e, cfg) {
 			return nil, taken(cfg.ID)
@@ -166,7 +169,7 @@ func anothers(ctx context.Context, e *engine.Engine, cfg control.Config) bool {
 }
 
 // launch starts control and has it start the lab.
-func launch(ctx context.Context, e *engine.Engine, cfg control.Config, lab *catalog.Lab, say func(control.Progress)) (*control.Ready, error) {
+func launch(ctx context.Context, e *engine.Engine, cfg control.Config, order control.Order, scenario string, say func(control.Progress)) (*control.Ready, error) {
 	say(control.Progress{Phase: "containers", Text: "control"})
 	volumes := map[string]string{}
 	for _, v := range control.Volumes {
@@ -181,12 +184,13 @@ func launch(ctx context.Context, e *engine.Engine, cfg control.Config, lab *cata
 		return nil, err
 	}
 	labels := control.Labels(cfg.ID, control.RoleControl, false)
-	labels[control.LabelScenario] = lab.Scenario
+	labels[control.LabelScenario] = scenario
 	spec := engine.Spec{
 		Name: control.Name(cfg.ID, control.RoleControl), Image: cfg.Control, Cmd: []string{"control"}, Env: env, Labels: labels,
 		Binds: []string{e.SocketPath() + ":/var/run/docker.sock"}, Volumes: volumes, Publish: []string{control.Port},
 		MemoryBytes: 256 << 20, LogMaxSize: "2m", ReadOnlyRoot: true,
-		Restart: "on-failure", // killed, it comes back by itself: who else would hold the fault, and end the lab in time?
+		ExtraHosts: []string{traces.HostName + ":host-gateway"}, // where a user's tracing backend may be
+		Restart:    "on-failure",                                // killed, it comes back by itself: who else would hold the fault, and end the lab in time?
 	}
 	if _, err := e.Launch(ctx, spec, "/healthz", 20*time.Second); err != nil {
 		return nil, err
@@ -195,7 +199,7 @@ func launch(ctx context.Context, e *engine.Engine, cfg control.Config, lab *cata
 	if err != nil {
 		return nil, err
 	}
-	p, err := l.stream(ctx, "/v1/start", control.Order{Lab: lab.ID, Variant: lab.Variant.ID}, say)
+	p, err := l.stream(ctx, "/v1/start", order, say)
 	if err != nil {
 		return nil, err
 	}

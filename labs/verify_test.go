@@ -57,6 +57,9 @@ func TestSum(t *testing.T) {
 }
 
 func TestAttempts(t *testing.T) {
+	if got, err := (VerifyOptions{Labs: []string{"0c"}}).attempts(); err != nil || len(got) != 1 || got[0].Kind != "noop" || got[0].Want != "pass" {
+		t.Errorf("of the control: %+v, %v; want that doing nothing passes", got, err)
+	}
 	for _, tt := range []struct {
 		labs, only []string
 		n          int

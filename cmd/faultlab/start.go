@@ -3,12 +3,14 @@ package main
 import (
 	"context"
 	"fmt"
+	"os"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"faultlab/faults/engine"
 	"faultlab/labs"
+	"faultlab/labs/traces"
 )
 
 func newStart() *cobra.Command {
@@ -23,7 +25,10 @@ until they suffer; then the pager goes off and the incident is yours.
 A scenario (s1 to s7) picks one of its labs and one of the lab's variants by the
 seed; the same seed is the same incident. Nothing in the lab tells which it is.
 A facilitator may name a lab, as 3a (faultlab list --labs).
-The lab runs on when the command has ended, until faultlab stop or its time is up.`,
+The lab runs on when the command has ended, until faultlab stop or its time is up.
+
+OTEL_EXPORTER_OTLP_ENDPOINT sends the shop's traces to a tracing backend of yours as
+well, by OTLP over HTTP; OTEL_EXPORTER_OTLP_HEADERS are sent along.`,
 		Example: `  faultlab start s3
   faultlab start s2 --seed 7 --pace fast
   faultlab start s3 --id team1 --json
@@ -36,6 +41,10 @@ The lab runs on when the command has ended, until faultlab stop or its time is u
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.Name = args[0]
+			var err error
+			if o.Export, err = traces.FromEnv(os.Getenv); err != nil {
+				return err
+			}
 			return withEngine(cmd, func(ctx context.Context, e *engine.Engine) error {
 				s := newShower(cmd.ErrOrStderr())
 				started, err := labs.Start(ctx, e, o, s.show)
@@ -51,6 +60,7 @@ The lab runs on when the command has ended, until faultlab stop or its time is u
 Lab %s is on (seed %d, pace %s, until %s).
 
   faultlab status         what users see now
+  faultlab traces         what requests were made of; faultlab trace ID shows one
   faultlab shell          a shell on the bastion: docker compose, git, psql, dig, curl, ...
   faultlab escalate       page another team, with evidence
   faultlab diagnose       say what it was

@@ -9,6 +9,7 @@ import (
 	"runtime"
 	"syscall"
 
+	"github.com/redis/go-redis/v9/logging"
 	"github.com/spf13/cobra"
 )
 
@@ -21,6 +22,8 @@ func run(args []string) int {
 	if os.Getenv("GOMAXPROCS") == "" {
 		runtime.GOMAXPROCS(1)
 	}
+	// Logs are JSON. What fails of Redis is told by those who asked it.
+	logging.Disable()
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
 	defer stop()
 	root := newRoot()
@@ -40,6 +43,6 @@ func newRoot() *cobra.Command {
 		SilenceErrors:     true,
 		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
 	}
-	root.AddCommand(newWeb(), newCatalog(), newCheckout(), newPayments(), newShipping(), newReports(), newTraffic(), newProbe())
+	root.AddCommand(newWeb(), newCatalog(), newCheckout(), newPayments(), newShipping(), newReports(), newHost(), newTraffic(), newProbe(), newCollector())
 	return root
 }

@@ -86,6 +86,12 @@ func TestContainers(t *testing.T) {
 		if err != nil || u.MemoryBytes == 0 || u.LimitBytes != 64<<20 {
 			t.Fatalf("usage: %+v, %v", u, err)
 		}
+		other := run(t, e, engine.Spec{Env: map[string]string{"ROLE": "sleep"}, Networks: []engine.Join{{Network: "faultlab-engine-test"}}})
+		c, err = e.Inspect(ctx, other)
+		if got, _ := netip.ParseAddr(c.Networks["faultlab-engine-test"]); err != nil || !netip.MustParsePrefix("10.199.251.128/25").Contains(got) {
+			t.Errorf("nobody chose %s, %v; want one of the upper half", got, err)
+		}
+		e.Remove(ctx, other)
 		e.Remove(ctx, id)
 		if _, err := e.Inspect(ctx, id); !engine.IsNotFound(err) {
 			t.Fatalf("after removal: %v; want not found", err)

@@ -18,16 +18,26 @@ type Network struct {
 }
 
 // CreateNetwork makes a bridge network with one IPv4 subnet; internal ones have
-// no way out of the machine.
+// no way out of the machine. Containers that ask for no address get one of the subnet's
+// upper half: those of the lower half, but for the first, are free to be asked for.
 func (e *Engine) CreateNetwork(ctx context.Context, name string, subnet netip.Prefix, internal bool, labels map[string]string) (string, error) {
 	r, err := e.cli.NetworkCreate(ctx, name, network.CreateOptions{
 		Driver: "bridge", Internal: internal, Labels: labels,
-		IPAM: &network.IPAM{Config: []network.IPAMConfig{{Subnet: subnet.String()}}},
+		IPAM: &network.IPAM{Config: []network.IPAMConfig{{
+			Subnet: subnet.String(), IPRange: upperHalf(subnet).String(), Gateway: subnet.Masked().Addr().Next().String(),
+		}}},
 	})
 	if err != nil {
 		return "", fmt.Errorf("create network %s (%s): %w", name, subnet, err)
 	}
 	return r.ID, nil
+}
+
+// upperHalf gives the upper half of an IPv4 subnet of up to 31 bits.
+func upperHalf(subnet netip.Prefix) netip.Prefix {
+	a := subnet.Masked().Addr().As4()
+	a[subnet.Bits()/8] |= 0x80 >> (subnet.Bits() % 8)
+	return netip.PrefixFrom(netip.AddrFrom4(a), subnet.Bits()+1)
 }
 
 // Networks lists the networks that carry all the labels.

@@ -47,7 +47,8 @@ type Spec struct {
 	NoNetwork      bool
 	DNS            []string
 	DNSSearch      []string
-	LogMaxSize     string // of one json-file log file, e.g. "20m"; "" is the engine's own setting
+	ExtraHosts     []string // "name:address"; the address host-gateway is the engine's machine
+	LogMaxSize     string   // of one json-file log file, e.g. "20m"; "" is the engine's own setting
 	LogMaxFiles    int
 	OOMScoreAdjust int
 }
@@ -108,7 +109,7 @@ func (s Spec) config() (*container.Config, *container.HostConfig, []*network.End
 	sort.Strings(cfg.Env)
 	host := &container.HostConfig{
 		Privileged: s.Privileged, ReadonlyRootfs: s.ReadOnlyRoot, CapDrop: s.CapDrop, CapAdd: s.CapAdd,
-		AutoRemove: s.AutoRemove, Binds: s.Binds, Tmpfs: s.Tmpfs, DNS: s.DNS, DNSSearch: s.DNSSearch,
+		AutoRemove: s.AutoRemove, Binds: s.Binds, Tmpfs: s.Tmpfs, DNS: s.DNS, DNSSearch: s.DNSSearch, ExtraHosts: s.ExtraHosts,
 		RestartPolicy: container.RestartPolicy{Name: container.RestartPolicyMode(s.Restart)},
 		PortBindings:  nat.PortMap{},
 		OomScoreAdj:   s.OOMScoreAdjust,

@@ -31,6 +31,29 @@ func TestEveryLabAndVariantLoads(t *testing.T) {
 	}
 }
 
+// The control is started by its name, and nobody is told that it is there.
+func TestControl(t *testing.T) {
+	for _, name := range []string{"s0", "0c", "0c-healthy", "0c/all"} {
+		l, err := catalog.Pick(name, 5)
+		if err != nil || !l.Healthy() || len(l.Fixes) != 0 {
+			t.Errorf("%s: %+v, %v; want the control", name, l, err)
+		}
+	}
+	_, err := catalog.Pick("s8", 1)
+	var u *catalog.Unknown
+	if !errors.As(err, &u) || strings.Contains(u.Hint(), "s0") {
+		t.Errorf("%v; want a hint without the control", err)
+	}
+	for _, s := range catalog.Scenarios {
+		if s.ID == catalog.Controls {
+			t.Error("the control is among the scenarios")
+		}
+	}
+	if l, err := catalog.Load("3a-memory-leak", ""); err != nil || l.Healthy() {
+		t.Errorf("3a is healthy; %v", err)
+	}
+}
+
 func TestVarsKeepTheirFormAndType(t *testing.T) {
 	l, err := catalog.Load("2b-packet-loss", "us-b")
 	if err != nil {
@@ -117,6 +140,7 @@ checks: [{id: users, proof: V1, kind: slo, slo: {success: 99}}]
 		"wrong fix, no such check": {good, "# caught by: nobody\n", "nobody"},
 		"fault that is none":       {strings.Replace(good, deploy, `fault: {kind: loss, uplink: us-a, params: {percent: "3"}}`, 1), caught, "percent"},
 		"fault without a place":    {strings.Replace(good, deploy, "fault: {kind: loss, params: {percent: 3}}", 1), caught, "no uplink"},
+		"fixes of nothing":         {strings.NewReplacer("scenario: s3", "scenario: s0", "break: [{"+deploy+"}]", "").Replace(good), caught, "6 fixes of a lab in which nothing breaks"},
 		"two variants":             {strings.Replace(good, ", {id: c}", "", 1), caught, "at least 3"},
 	}
 	for name, tt := range tests {

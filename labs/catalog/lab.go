@@ -17,20 +17,27 @@ type Lab struct {
 	Brief   string  `yaml:"-"` // what the pager says; no spoilers
 	Debrief string  `yaml:"-"` // what it was; only for after the end
 
-	Scenario   string    `yaml:"scenario"` // s0..s7
+	Scenario   string    `yaml:"scenario"` // s1..s7, or Controls
 	Title      string    `yaml:"title"`    // names the cause: for facilitators only
 	Mode       string    `yaml:"mode"`     // the failure mode, e.g. memory-leak
 	Difficulty int       `yaml:"difficulty"`
 	Minutes    int       `yaml:"minutes"`
 	Variants   []Variant `yaml:"variants"`
 
-	Break       []Step       `yaml:"break"`
+	Break       []Step       `yaml:"break"` // empty only in Controls
 	Users       SLO          `yaml:"users"` // what users must get; outside it they suffer
 	Diagnosis   Accepted     `yaml:"diagnosis"`
 	Checks      []Check      `yaml:"checks"`
 	Escalations []Escalation `yaml:"escalations"`
 	Fixes       []Fix        `yaml:"-"` // right and wrong, from the folder
 }
+
+// Controls is the scenario of labs in which users do not suffer. It is not among
+// [Scenarios]: who is told of it knows the answer.
+const Controls = "s0"
+
+// Healthy says that nothing breaks: such a lab has no fixes, and one variant will do.
+func (l *Lab) Healthy() bool { return l.Scenario == Controls && len(l.Break) == 0 }
 
 // Variant is one seeded form of a lab.
 type Variant struct {

@@ -81,7 +81,7 @@ func IDs() []string {
 
 // Pick chooses a lab and one of its variants: name is a lab's id, the part of it
 // before the first dash (3a), either followed by "/" and a variant, or a
-// scenario (s3). Same name and seed, same choice.
+// scenario (s3; also s0, Controls). Same name and seed, same choice.
 func Pick(name string, seed uint64) (*Lab, error) {
 	lab, variant, _ := strings.Cut(name, "/")
 	rng := rand.New(rand.NewPCG(seed, 0x9e3779b97f4a7c15))
@@ -104,7 +104,7 @@ func Pick(name string, seed uint64) (*Lab, error) {
 		}
 	}
 	if len(fit) == 0 {
-		return nil, unknown(lab, have)
+		return nil, unknown(lab, slices.DeleteFunc(have, func(s string) bool { return s == Controls }))
 	}
 	id := fit[rng.IntN(len(fit))]
 	l, err := Load(id, variant)

@@ -41,10 +41,10 @@ func (l *Lab) Validate() error {
 	if l.Title == "" || l.Mode == "" || l.Minutes <= 0 || l.Difficulty < 1 || l.Difficulty > 5 {
 		bad("title, mode, minutes (above 0) and difficulty (1 to 5) must be there")
 	}
-	if len(l.Variants) < 3 {
+	if len(l.Variants) < 3 && !l.Healthy() {
 		bad("%d variants; want at least 3", len(l.Variants))
 	}
-	if len(l.Break) == 0 && l.Scenario != "s0" {
+	if len(l.Break) == 0 && l.Scenario != Controls {
 		bad("nothing breaks")
 	}
 	for i, s := range l.Break {
@@ -75,7 +75,10 @@ func (l *Lab) Validate() error {
 			}
 		}
 	}
-	if right < 2 || wrong < 4 {
+	switch {
+	case l.Healthy() && right+wrong > 0:
+		bad("%d fixes of a lab in which nothing breaks; want none", right+wrong)
+	case !l.Healthy() && (right < 2 || wrong < 4):
 		bad("%d right and %d wrong fixes; want at least 2 and 4", right, wrong)
 	}
 	return errors.Join(errs...)

@@ -67,6 +67,7 @@ func (c *Control) deskRoutes(mux *http.ServeMux) {
 		}
 		reply(w, c.status())
 	})
+	c.traceRoutes(mux)
 	mux.HandleFunc("GET /v1/timeline", func(w http.ResponseWriter, r *http.Request) { reply(w, c.line.list(false)) })
 	mux.HandleFunc("POST /v1/note", func(w http.ResponseWriter, r *http.Request) {
 		var n struct{ Text string }

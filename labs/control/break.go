@@ -30,7 +30,8 @@ func (c *Control) deploys() bool {
 // settled until they suffer from it: what grows with every request shows sooner.
 var rush = map[string]float64{"real": 1, "fast": 4}
 
-// breakIt takes the lab's steps and waits until users suffer.
+// breakIt takes the lab's steps and waits until users suffer, which in controls they
+// never do.
 func (c *Control) breakIt(ctx context.Context, say func(Progress)) error {
 	say(Progress{Phase: "break", Of: 2, Text: "the incident begins"})
 	for _, step := range c.lab.Break {
@@ -43,12 +44,19 @@ func (c *Control) breakIt(ctx context.Context, say func(Progress)) error {
 		return err
 	}
 	say(Progress{Phase: "break", Done: 1, Of: 2, Text: "waiting until users notice"})
-	if err := c.untilHurt(ctx, broken); err != nil {
-		return err
+	if c.lab.Scenario != catalog.Controls {
+		if err := c.untilHurt(ctx, broken); err != nil {
+			return err
+		}
 	}
 	err := c.keep.set(func(s *State) { s.Phase, s.HurtAt, s.PagedAt = "running", c.now(), time.Now() })
 	if err != nil {
 		return err
+	}
+	if c.lab.Healthy() {
+		c.line.add(Event{Actor: "system", Kind: "phase", Text: firstLine(c.lab.Brief)})
+		say(Progress{Phase: "break", Done: 2, Of: 2, Text: "the shop is yours"})
+		return nil
 	}
 	c.line.add(Event{Actor: "pager", Kind: "page", Text: firstLine(c.lab.Brief)})
 	say(Progress{Phase: "break", Done: 2, Of: 2, Text: "the pager has gone off"})

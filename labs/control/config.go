@@ -10,18 +10,20 @@ import (
 	"time"
 
 	"faultlab/labs/endpoint"
+	"faultlab/labs/traces"
 )
 
 // Roles of the containers of a lab, under endpoint.LabelRole.
 const (
-	RoleControl = "control"
-	RoleAgent   = "agent"
-	RoleTraffic = "traffic"
-	RolePartner = "partner" // who charges customers' cards; not the trainee's
-	RoleBastion = "bastion"
-	RoleShop    = "shop"
-	RoleDeploy  = "deploy"  // what the grader runs docker compose in
-	RoleSweeper = "sweeper" // the container that clears a lab away when control gives up
+	RoleControl   = "control"
+	RoleAgent     = "agent"
+	RoleTraffic   = "traffic"
+	RolePartner   = "partner"   // those who charge customers' cards; not the trainee's
+	RoleCollector = "collector" // takes the services' spans; out of the trainee's hands
+	RoleBastion   = "bastion"
+	RoleShop      = "shop"
+	RoleDeploy    = "deploy"  // what the grader runs docker compose in
+	RoleSweeper   = "sweeper" // the container that clears a lab away when control gives up
 )
 
 // LabelScenario tells the command which scenario a lab plays. The lab's own id is on
@@ -34,6 +36,7 @@ const (
 	runPath       = "/run/engine"       // sockets shared with the bastion
 	workspacePath = "/workspace"        // the trainee's repository
 	enginePath    = "/var/run/docker.sock"
+	tracesPath    = "/run/traces" // a socket shared with the collector
 )
 
 // Port is where control listens inside its container.
@@ -60,6 +63,8 @@ type Config struct {
 type Order struct {
 	Lab     string `json:"lab"`     // e.g. 3a-memory-leak
 	Variant string `json:"variant"` // its id
+
+	Export traces.Export `json:"export,omitzero"` // the user's own tracing backend, with its keys
 }
 
 // Env is the environment that hands the settings to control.
@@ -106,6 +111,7 @@ var Volumes = []struct {
 	{"state", statePath, false},
 	{"run", runPath, false},
 	{"workspace", workspacePath, true},
+	{"traces", tracesPath, false},
 }
 
 // label is the filter for everything of a lab.

@@ -20,6 +20,7 @@ import (
 	"faultlab/labs/endpoint"
 	"faultlab/labs/grade"
 	"faultlab/labs/sli"
+	"faultlab/targets/collector"
 )
 
 // Control is one running lab.
@@ -36,6 +37,7 @@ type Control struct {
 	life        context.Context // ends with this process; what outlives a request runs on it
 	shop, users netip.Prefix
 	uplinks     *uplinks
+	traces      *collector.Client
 	grading     sync.Mutex   // one grading at a time
 	changing    sync.Mutex   // one change of the workspace by control at a time
 	died        atomic.Int64 // when a container of the shop last ended with an error, in Unix nanoseconds
@@ -59,7 +61,7 @@ func Serve(ctx context.Context, cfg Config, log *slog.Logger) error {
 	if !ok {
 		return fmt.Errorf("pace is %q; want real or fast", cfg.Pace)
 	}
-	c := &Control{cfg: cfg, eng: eng, pace: pace, rec: sli.NewRecorder(), log: log}
+	c := &Control{cfg: cfg, eng: eng, pace: pace, rec: sli.NewRecorder(), log: log, traces: collector.NewClient(collectorSocket)}
 	if c.keep, err = openKeeper(statePath); err != nil {
 		return err
 	}

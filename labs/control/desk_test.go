@@ -17,6 +17,7 @@ import (
 	"faultlab/labs/endpoint"
 	"faultlab/labs/grade"
 	"faultlab/labs/sli"
+	"faultlab/targets/collector"
 	"faultlab/targets/traffic"
 )
 
@@ -28,7 +29,8 @@ func running(t *testing.T, lab, variant string) *Control {
 		t.Fatal(err)
 	}
 	c := &Control{cfg: Config{ID: "k3f9x2", Pace: "fast", Token: "secret", CreatedAt: time.Now().Add(-time.Minute), TTL: time.Hour},
-		lab: l, pace: grade.Paces["fast"], rec: sli.NewRecorder(), log: slog.New(slog.DiscardHandler), life: t.Context()}
+		lab: l, pace: grade.Paces["fast"], rec: sli.NewRecorder(), log: slog.New(slog.DiscardHandler), life: t.Context(),
+		traces: collector.NewClient(filepath.Join(t.TempDir(), "none"))}
 	c.uplinks = newUplinks(c)
 	dir := t.TempDir()
 	if c.keep, err = openKeeper(dir); err != nil {

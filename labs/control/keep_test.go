@@ -10,6 +10,10 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"go.yaml.in/yaml/v3"
+
+	"faultlab/targets/workspace"
 )
 
 func TestKeeper(t *testing.T) {
@@ -142,5 +146,25 @@ func TestClocks(t *testing.T) {
 	s.FirstLook, s.FixedAt = time.Unix(103, 26e7), time.Unix(160, 0)
 	if c := s.clocks(); *c.Detect != 3.3 || c.Mitigate != nil || *c.Fix != 60 {
 		t.Errorf("%+v", c)
+	}
+}
+
+// Progress counts the containers that compose.yaml brings up.
+func TestServicesAreThoseOfTheWorkspace(t *testing.T) {
+	files, err := workspace.Files("10.88.4")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var c struct{ Services map[string]any }
+	if err := yaml.Unmarshal([]byte(files["compose.yaml"]), &c); err != nil {
+		t.Fatal(err)
+	}
+	if len(c.Services) != services {
+		t.Errorf("compose.yaml has %d services; want %d", len(c.Services), services)
+	}
+	for _, p := range partners {
+		if line := fmt.Sprintf("10.88.4.%d ", p.host); !strings.Contains(files["dns/shop.internal.hosts"], line) {
+			t.Errorf("%s has no name", p.part)
+		}
 	}
 }

@@ -1,6 +1,7 @@
 package control
 
 import (
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -107,15 +108,15 @@ func TestOrder(t *testing.T) {
 	if err := c.accept(Order{Lab: "9z"}); err == nil || c.keep.get().Phase != "" {
 		t.Errorf("a lab that is none: %v, phase %q", err, c.keep.get().Phase)
 	}
-	order := Order{"3a-memory-leak", "web-recorder"}
+	order := Order{Lab: "3a-memory-leak", Variant: "web-recorder"}
 	if err := c.accept(order); err != nil || c.lab == nil || c.lab.Variant.ID != "web-recorder" {
 		t.Fatalf("%v, %+v", err, c.lab)
 	}
-	if err := c.accept(Order{"2b-packet-loss", "us-b"}); err == nil || c.lab.ID != order.Lab {
+	if err := c.accept(Order{Lab: "2b-packet-loss", Variant: "us-b"}); err == nil || c.lab.ID != order.Lab {
 		t.Errorf("a second order: %v, now %s", err, c.lab.ID)
 	}
 	again, err := openKeeper(strings.TrimSuffix(c.keep.path, "/state.json"))
-	if err != nil || again.get().Order != order {
+	if err != nil || !reflect.DeepEqual(again.get().Order, order) {
 		t.Errorf("after a restart: %+v, %v", again.get().Order, err)
 	}
 	if l, err := catalog.Load(again.get().Order.Lab, again.get().Order.Variant); err != nil || l.Variant.ID != "web-recorder" {

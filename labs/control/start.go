@@ -97,19 +97,21 @@ func (c *Control) bringUp(ctx context.Context, say func(Progress)) error {
 	if err := c.fillWorkspace(ctx); err != nil {
 		return err
 	}
-	side := make(chan error, 3)
+	side := make(chan error, 4)
 	go func() { side <- c.startTraffic(ctx) }()
-	go func() { side <- c.startPartner(ctx) }()
+	go func() { side <- c.startPartners(ctx) }()
+	go func() { side <- c.startCollector(ctx) }()
 	go func() { side <- c.uplinks.start(ctx) }()
 	if err := c.composeUp(ctx, say); err != nil {
 		return err
 	}
-	if err := errors.Join(<-side, <-side, <-side); err != nil {
+	if err := errors.Join(<-side, <-side, <-side, <-side); err != nil {
 		return err
 	}
 	go c.uplinks.follow(c.life)
 	go c.watchContainers(c.life)
 	go c.feed(c.life, time.Time{})
+	go c.exportTraces(c.life)
 	return nil
 }
 
@@ -138,21 +140,32 @@ func (c *Control) startTraffic(ctx context.Context) error {
 	_, err := c.eng.Run(ctx, engine.Spec{
 		Name: Name(c.cfg.ID, RoleTraffic), Image: c.cfg.Registry + "/traffic:1", Labels: Labels(c.cfg.ID, RoleTraffic, false),
 		Cmd:      []string{"--edge", host(c.users, 10).String() + ":80", "--rate", "0", "--seed", fmt.Sprint(c.cfg.Seed)},
-		Networks: []engine.Join{{Network: Name(c.cfg.ID, "users"), IP: host(c.users, 200)}},
+		Networks: []engine.Join{{Network: Name(c.cfg.ID, "users"), IP: host(c.users, 100)}},
 		Restart:  "always", MemoryBytes: 128 << 20, LogMaxSize: "20m", LogMaxFiles: 3,
 	})
 	return err
 }
 
-// startPartner starts the payment partner, which is not in the trainee's hands.
-func (c *Control) startPartner(ctx context.Context) error {
-	_, err := c.eng.Run(ctx, engine.Spec{
-		Name: Name(c.cfg.ID, RolePartner), Image: c.cfg.Registry + "/payments:2026.2", Labels: Labels(c.cfg.ID, RolePartner, false),
-		Cmd:      []string{"--config", "/dev/null"},
-		Networks: []engine.Join{{Network: Name(c.cfg.ID, "shop"), IP: host(c.shop, 30)}},
-		Restart:  "always", MemoryBytes: 64 << 20, LogMaxSize: "5m",
-	})
-	return err
+// partners are the payment partners, with the host part of the address that the shop's
+// dns gives for each.
+var partners = []struct {
+	part string
+	host byte
+}{{RolePartner, 30}, {"backup", 31}}
+
+// startPartners starts the payment partners, which are not in the trainee's hands.
+func (c *Control) startPartners(ctx context.Context) error {
+	for _, p := range partners {
+		_, err := c.eng.Run(ctx, engine.Spec{
+			Name: Name(c.cfg.ID, p.part), Image: c.cfg.Registry + "/payments:2026.2", Labels: Labels(c.cfg.ID, RolePartner, false),
+			Networks: []engine.Join{{Network: Name(c.cfg.ID, "shop"), IP: host(c.shop, p.host)}},
+			Restart:  "always", MemoryBytes: 64 << 20, LogMaxSize: "5m",
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // fillWorkspace puts the team's repository, with its history, into the workspace.
@@ -183,14 +196,18 @@ func (c *Control) fillWorkspace(ctx context.Context) error {
 }
 
 // services is how many containers compose.yaml brings up, for progress.
-const services = 11
+const services = 13
+
+// giveBack drops the programs just run from the page cache. They are 100 MB, count as the
+// bastion's memory, and are of no use until the trainee deploys.
+const giveBack = `for f in "$(command -v docker)" /usr/libexec/docker/cli-plugins/docker-compose; do dd if="$f" iflag=nocache count=0 status=none || :; done`
 
 // composeUp runs what a trainee can run, and reports how many containers are up.
 func (c *Control) composeUp(ctx context.Context, say func(Progress)) error {
 	of := services
 	done := make(chan error, 1)
 	go func() {
-		_, err := c.bastion(ctx, "docker compose up -d --quiet-pull", nil)
+		_, err := c.bastion(ctx, "docker compose up -d --quiet-pull && "+giveBack, nil)
 		done <- err
 	}()
 	tick := time.NewTicker(300 * time.Millisecond)

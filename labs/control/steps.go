@@ -122,5 +122,5 @@ func (c *Control) ownImage(ref string) bool {
 		return false
 	}
 	service, _, _ := strings.Cut(rest, ":")
-	return service != "traffic" && service != "payments"
+	return service != "traffic" && service != "payments" && service != "collector"
 }

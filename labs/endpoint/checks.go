@@ -74,7 +74,7 @@ func ownExec(s *server, r *http.Request, args []string) error {
 }
 
 // reserved are the names of a lab's own parts, of any lab.
-var reserved = regexp.MustCompile(`^/?[a-z][a-z0-9]{1,15}_(control|agent|traffic|partner|bastion|deploy|sweeper|state|run|workspace|shop|users)$`)
+var reserved = regexp.MustCompile(`^/?[a-z][a-z0-9]{1,15}_(control|agent|traffic|partner|backup|collector|bastion|deploy|sweeper|state|run|workspace|traces|shop|users)$`)
 
 // freeName refuses names that a lab's own parts have or will have.
 func freeName(_ *server, r *http.Request, _ []string) error {

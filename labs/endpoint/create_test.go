@@ -93,7 +93,7 @@ func TestCreate(t *testing.T) {
 			}
 		}
 	}
-	for _, name := range []string{"other_control", l.id + "_agent", l.id + "_sweeper", "other_partner", l.id + "_deploy", "/x1_state"} {
+	for _, name := range []string{"other_control", l.id + "_agent", l.id + "_sweeper", "other_partner", "other_collector", "x1_traces", l.id + "_deploy", "/x1_state"} {
 		for _, target := range []string{"/containers/create?name=" + name, "/containers/" + l.own.ID + "/rename?name=" + name} {
 			if code, got := l.ask(t, "POST", target, with("")); code != 403 {
 				t.Errorf("%s: %d %s", target, code, got)

@@ -26,8 +26,9 @@ type Term struct {
 // Components are the parts that can be at fault.
 var Components = []Term{
 	{"edge", "HAProxy, the entry"}, {"web-us-a", "web in zone us-a"}, {"web-us-b", "web in zone us-b"}, {"web-eu", "web in eu-a"}, {"web-ap", "web in ap-a"},
-	{"catalog", "the catalog service (catalog-a and catalog-b)"}, {"catalog-a", "only the catalog in us-a"}, {"catalog-b", "only the catalog in us-b"}, {"db", "PostgreSQL"}, {"redis", "the cache of the catalogs"}, {"dns", "the resolver"},
-	{"checkout", "the checkout service"}, {"payments", "the payment partner, not ours"},
+	{"catalog", "the catalog service (catalog-a and catalog-b)"}, {"catalog-a", "only the catalog in us-a"}, {"catalog-b", "only the catalog in us-b"}, {"db", "PostgreSQL"}, {"redis", "the cache of the catalogs, and the queue of paid orders"}, {"dns", "the resolver"},
+	{"checkout", "the checkout service"}, {"payments", "the payment partner, not ours"}, {"payments-backup", "the other payment partner, not ours"},
+	{"shipping", "the worker that takes paid orders from the queue"}, {"jobs", "the machine of batch jobs as a whole"}, {"reports", "the batch job that sums up sales"}, {"edge-stats", "what collects the edge's numbers on jobs"},
 	{"link-us-a", "uplink of zone us-a"}, {"link-us-b", "uplink of zone us-b"}, {"link-eu-a", "uplink of zone eu-a"}, {"link-ap-a", "uplink of zone ap-a"},
 	{"users", "the users' side: devices, providers"}, {"none", "nothing is broken"},
 }
@@ -42,7 +43,7 @@ var Mechanisms = []Term{
 	{"slow-query", "a statement is slow"}, {"missing-index", "an index is not there"}, {"lock-contention", "waiting for locks"}, {"connection-exhaustion", "no connection is free"}, {"n-plus-one", "too many statements a request"},
 	{"dependency-hang", "something called does not answer"}, {"dependency-errors", "something called fails"}, {"retry-storm", "retries multiply load"}, {"timeout-too-short", "gives up too early"},
 	{"bad-credentials", "a secret or certificate is wrong"}, {"bad-config", "a setting is wrong"}, {"disk-full", "no space"}, {"cache-failure", "the cache does not help"}, {"routing", "requests go to the wrong place"}, {"overload", "more users than planned"},
-	{"monitoring", "the alert or the measurement is wrong"},
+	{"monitoring", "the alert or the measurement is wrong"}, {"none", "nothing"},
 }
 
 // Triggers are what set it off.

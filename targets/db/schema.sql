@@ -37,7 +37,11 @@ CREATE TABLE orders (
     total_cents bigint NOT NULL,
     charge_id   text,                 -- the payment partner's
     created_at  timestamptz NOT NULL DEFAULT now(),
-    changed_at  timestamptz NOT NULL DEFAULT now()
+    changed_at  timestamptz NOT NULL DEFAULT now(),
+
+    -- Of a checkout that lists several payment providers:
+    provider        text,    -- which of them may hold the charge; NULL: the first one
+    charge_attempts integer  -- times it was asked, or was about to be; NULL: not known
 );
 
 CREATE TABLE order_lines (
@@ -57,6 +61,7 @@ CREATE TABLE outbox (
     id         bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     order_id   bigint NOT NULL UNIQUE REFERENCES orders (id),
     body       jsonb NOT NULL,
+    traceparent text,       -- the trace that it belongs to; NULL: none
     sent_to    text,        -- the run of Redis that took it; NULL: none yet
     sent_at    timestamptz,
     created_at timestamptz NOT NULL DEFAULT now()

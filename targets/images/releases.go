@@ -44,7 +44,10 @@ func Releases() []Release {
 	for _, tag := range []string{"2.12.0", "2.13.1", "2.14.0", "2.15.0"} {
 		out = append(out, shop("catalog", tag))
 	}
-	out = append(out, shop("checkout", "3.4.0"), shop("payments", "2026.2"))
+	partner := shop("payments", "2026.2")
+	partner.Entrypoint = []string{"sh", "-c", "echo journal: /tmp/charges > /tmp/payments.yaml && exec shop payments --config /tmp/payments.yaml"}
+	out = append(out, shop("checkout", "3.4.0"), partner,
+		shop("shipping", "1.0.0"), shop("reports", "1.0.0"), shop("host", "1.0.0"))
 	return append(out,
 		Release{
 			Service:    "edge",
@@ -95,6 +98,15 @@ func Releases() []Release {
 			Service:    "traffic",
 			Tag:        "1",
 			Entrypoint: []string{"shop", "traffic"},
+			StopSignal: "SIGTERM",
+		},
+		Release{
+			Service: "collector",
+			Tag:     "1",
+			// What it keeps is most of its memory; a larger share for garbage is not worth it.
+			Env:        map[string]string{"GOGC": "50", "GOMEMLIMIT": "64MiB"},
+			Entrypoint: []string{"shop", "collector"},
+			User:       "nobody",
 			StopSignal: "SIGTERM",
 		},
 	)

@@ -41,8 +41,8 @@ func lately() []Past {
 		{Age: 3*day + 2*hour, Commit: Commit{Priya,
 			"web: release 5.8.0",
 			[]Edit{{"compose.yaml", "${REGISTRY}/web:5.7.2", "${REGISTRY}/web:5.8.0"}}}},
-		{Age: 4 * day, Adds: []string{"db/migrations/0004_category_foreign_key.sql"}, Commit: Commit{Jonas,
-			"db: 0004, products refer to their category\n\nValidated apart from adding it, so that writes go on.", nil}},
+		{Age: 4 * day, Adds: []string{"db/migrations/0007_category_foreign_key.sql"}, Commit: Commit{Jonas,
+			"db: 0007, products refer to their category\n\nValidated apart from adding it, so that writes go on.", nil}},
 		{Age: 4*day + 3*hour, Commit: Commit{Priya,
 			"web: notes for 5.8.0",
 			[]Edit{{"services/web/CHANGELOG.md", "# web\n\n## 5.7.2\n",
@@ -66,6 +66,7 @@ func lately() []Past {
 					"# From 2.14.0 on. 0: no limit.\nmemo:\n  max_entries: 0\n\n" +
 					"# From 2.15.0 on. 0: no limit.\nsuggest:\n  max_entries: 0\n"},
 			}}},
+		backupComes(),
 		{Age: 7 * day, Commit: Commit{Tomas,
 			"catalog: release 2.13.1\n\nSkips 2.13.0, which failed its canary in us-b.",
 			[]Edit{{"compose.yaml", "${REGISTRY}/catalog:2.12.0", "${REGISTRY}/catalog:2.13.1"}}}},
@@ -85,5 +86,6 @@ func lately() []Past {
 		{Age: 12 * day, Commit: Commit{Aiko,
 			"edge: give up on a server after 4 s\n\nUsers are gone after 3 s; 10 s only kept connections busy.",
 			[]Edit{{"edge/haproxy.cfg", "timeout server 10s", "timeout server 4s"}}}},
+		jobsCome(),
 	}
 }

@@ -9,6 +9,7 @@ func earlier() []Past {
 			[]Edit{
 				{"edge/haproxy.cfg", "    hold timeout 10s\n    hold other 10s\n", "    hold timeout 30s\n    hold other 30s\n"},
 			}}},
+		shippingComes(),
 		{Age: 18 * day, Commit: Commit{Maya,
 			"web: memory limit back to 40 MB\n\nIt uses 20. The higher limit was for the profiling week.",
 			[]Edit{{"compose.yaml",

@@ -96,6 +96,17 @@ func (s *Server) Stop(t testing.TB) {
 	}
 }
 
+// Log has the server log statements that take at least so many milliseconds, with
+// application_name before each.
+func (s *Server) Log(t testing.TB, fromMillis int) {
+	t.Helper()
+	s.must(t, fmt.Sprintf("ALTER SYSTEM SET log_min_duration_statement = %d;\nALTER SYSTEM SET log_line_prefix = '%%a ';\nSELECT pg_reload_conf();\n", fromMillis),
+		filepath.Join(s.bin, "psql"), "-q", "-X", "-h", s.dir, "-p", strconv.Itoa(s.Port), "-U", "postgres", "-d", "postgres")
+}
+
+// LogFile is the path of the server's log.
+func (s *Server) LogFile() string { return filepath.Join(s.dir, "log") }
+
 // URL is the address of database shop for one of its roles.
 func (s *Server) URL(role, password string) string {
 	return fmt.Sprintf("postgres://%s:%s@127.0.0.1:%d/shop?sslmode=disable", role, password, s.Port)

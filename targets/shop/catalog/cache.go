@@ -43,12 +43,14 @@ func openCache(c CacheConfig) *cache {
 	if c.Address == "" || c.TTL == 0 {
 		return &cache{}
 	}
-	return &cache{config: c, redis: redis.NewClient(&redis.Options{
+	r := redis.NewClient(&redis.Options{
 		Addr: c.Address, ClientName: Name, PoolSize: c.Pool, Protocol: 2, DisableIdentity: true,
 		DialTimeout: c.Timeout, ReadTimeout: c.Timeout, WriteTimeout: c.Timeout, PoolTimeout: c.Timeout,
 		MaxRetries: -1, DialerRetries: 1, ContextTimeoutEnabled: true,
 		ConnMaxLifetime: 10 * time.Minute, // so that connections follow the name to a new address
-	})}
+	})
+	r.AddHook(service.CommandTrace{})
+	return &cache{config: c, redis: r}
 }
 
 // The results of a lookup.

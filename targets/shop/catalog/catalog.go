@@ -53,7 +53,7 @@ func Build(ctx context.Context, on *service.Service, c *Config) (closing func(),
 	if err != nil {
 		return nil, err
 	}
-	on.Metrics.MustRegister(service.PoolMetrics(pool)...)
+	on.Metrics.MustRegister(service.PoolMetrics(pool.Pool)...)
 	done, err := BuildOn(&Store{pool}, on, c)
 	return func() {
 		if done != nil {

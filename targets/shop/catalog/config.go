@@ -27,7 +27,7 @@ func DefaultConfig() Config {
 // Validate checks every value against its range.
 func (c Config) Validate() error {
 	return errors.Join(
-		c.Log.Validate(),
+		c.Base.Validate(),
 		c.Database.Validate(),
 		c.Cache.Validate(),
 		c.Memo.Validate("memo"),

@@ -7,9 +7,9 @@ import (
 	"strings"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgxpool"
 
 	"faultlab/targets/shop/api"
+	"faultlab/targets/shop/service"
 )
 
 // ErrNotFound says that there is no such product.
@@ -19,7 +19,7 @@ const productColumns = `p.id, p.sku, p.name, p.description, p.category, c.detail
 
 // The hits come first and alone: with the limit of the page in the same query
 // the planner walks the primary key and hopes to meet enough matches.
-const searchSQL = `
+const searchSQL = `-- name: search
 WITH hits AS MATERIALIZED (
     SELECT id FROM products WHERE to_tsvector('simple', name) @@ to_tsquery('simple', $1) LIMIT 200
 ), page AS (
@@ -28,23 +28,23 @@ WITH hits AS MATERIALIZED (
 SELECT ` + productColumns + `
 FROM page JOIN products p USING (id) JOIN categories c ON c.name = p.category ORDER BY p.id`
 
-const productSQL = `
+const productSQL = `-- name: product
 SELECT ` + productColumns + `
 FROM products p JOIN categories c ON c.name = p.category WHERE p.id = $1`
 
-const relatedSQL = `
+const relatedSQL = `-- name: related
 SELECT ` + productColumns + `
 FROM (SELECT * FROM products WHERE category = $1 AND id > $2 ORDER BY id LIMIT $3) p
 JOIN categories c ON c.name = p.category ORDER BY p.id`
 
-const featuredSQL = `
+const featuredSQL = `-- name: featured
 SELECT ` + productColumns + `
 FROM (SELECT * FROM featured ORDER BY position LIMIT $1) f
 JOIN products p ON p.id = f.product_id JOIN categories c ON c.name = p.category ORDER BY f.position`
 
 // Store reads products from PostgreSQL.
 type Store struct {
-	pool *pgxpool.Pool
+	pool *service.Database
 }
 
 func (s *Store) Ping(ctx context.Context) error { return s.pool.Ping(ctx) }

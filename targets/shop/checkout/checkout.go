@@ -18,12 +18,20 @@ import (
 // checkout is one checkout.
 type checkout struct {
 	*service.Service
-	config   Config
-	store    *store
-	partner  *partner
-	workers  chan struct{} // one entry for each order that is worked on
-	orders   *prometheus.CounterVec
-	overflow prometheus.Counter
+	config  Config
+	store   *store
+	cashier cashier
+	workers *pool
+	orders  *prometheus.CounterVec
+}
+
+// cashier has orders paid.
+type cashier interface {
+	// pay has the customer of a pending order charged and writes down what became of
+	// it. When that is not known the order stays pending, and there is an error.
+	pay(r *http.Request, o api.Order) (api.Order, error)
+	// settle decides orders that have been pending for long.
+	settle(ctx context.Context) error
 }
 
 // Build adds checkout's routes to a service and begins to settle orders.
@@ -36,26 +44,30 @@ func Build(ctx context.Context, on *service.Service, c *Config) (closing func(),
 		return nil, err
 	}
 	s := &checkout{
-		Service: on, config: *c, store: &store{pool, c.Queue.Address != ""}, partner: newPartner(c.Payments, on.Metrics),
-		workers: make(chan struct{}, c.Workers.Max),
+		Service: on, config: *c, store: &store{pool: pool, outbox: c.Queue.Address != ""},
 		orders: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "orders_total", Help: "Orders that reached a state, and those left pending, by state.",
 		}, []string{"state"}),
-		overflow: prometheus.NewCounter(prometheus.CounterOpts{
-			Name: "workers_refused_total", Help: "Orders refused because no worker was free in time.",
-		}),
 	}
-	on.Metrics.MustRegister(append(service.PoolMetrics(pool), s.orders, s.overflow,
-		gauge("workers_busy", "Orders that are worked on now.", func() float64 { return float64(len(s.workers)) }),
-		gauge("workers_max", "Orders that may be worked on at the same time.", func() float64 { return float64(cap(s.workers)) }),
-	)...)
+	if len(c.Payments.Providers) == 0 {
+		s.cashier = newSingle(s)
+	} else {
+		s.cashier = newChain(s)
+	}
+	on.Metrics.MustRegister(append(service.PoolMetrics(pool.Pool), s.orders)...)
+	s.workers = newPool(c.Workers, "workers", poolHelp{
+		place:   "a worker",
+		refused: "Orders refused because no worker was free in time.",
+		busy:    "Orders that are worked on now.",
+		max:     "Orders that may be worked on at the same time.",
+	}, on.Metrics)
 	on.ReadyWithDatabase(c.Database, pool.Ping)
 	on.Handle("POST /v1/orders", "order", s.postOrder)
 	settling, stop := context.WithCancel(ctx)
 	var wg sync.WaitGroup
 	wg.Go(func() { s.settle(settling) })
 	if s.store.outbox {
-		r := newRelay(*c, s.store, on.Log, on.Metrics)
+		r := newRelay(on, *c, s.store)
 		wg.Go(func() { r.run(settling) })
 	}
 	return func() {
@@ -76,12 +88,11 @@ func (s *checkout) postOrder(w http.ResponseWriter, r *http.Request) {
 		service.Fail(w, r, http.StatusBadRequest, "bad_order", "an order has a key of 8 to 100 characters and 1 to 50 lines, each product once with a quantity of 1 to 99")
 		return
 	}
-	if !s.enter(r.Context()) {
-		s.overflow.Inc()
+	if !s.workers.enter(r.Context()) {
 		service.Fail(w, r, http.StatusServiceUnavailable, "busy", "no worker was free in time")
 		return
 	}
-	defer func() { <-s.workers }()
+	defer s.workers.leave()
 	o, err := s.take(r, req)
 	if err != nil {
 		s.failed(w, r, err)
@@ -105,24 +116,6 @@ func sensible(r api.OrderRequest) bool {
 	return len(r.Key) >= 8 && len(r.Key) <= 100 && len(r.Lines) > 0 && len(r.Lines) <= 50
 }
 
-// enter waits for a free worker.
-func (s *checkout) enter(ctx context.Context) bool {
-	wait := time.NewTimer(s.config.Workers.Wait)
-	defer wait.Stop()
-	select {
-	case s.workers <- struct{}{}:
-		return true
-	default:
-	}
-	select {
-	case s.workers <- struct{}{}:
-		return true
-	case <-wait.C:
-	case <-ctx.Done():
-	}
-	return false
-}
-
 // take writes an order down before anybody is charged, charges, and writes down what
 // became of it. When that is not known, the order stays pending and is settled later.
 func (s *checkout) take(r *http.Request, req api.OrderRequest) (api.Order, error) {
@@ -132,26 +125,11 @@ func (s *checkout) take(r *http.Request, req api.OrderRequest) (api.Order, error
 	if err != nil || o.State != api.Pending {
 		return o, err
 	}
-	charge, err := s.partner.charge(r, api.ChargeRequest{Key: o.Key, AmountCents: o.TotalCents})
-	if err != nil {
-		s.orders.WithLabelValues(string(api.Pending)).Inc()
-		return o, err
-	}
-	// The customer may be gone; the charge is not.
-	ctx, cancel = context.WithTimeout(context.WithoutCancel(r.Context()), s.config.Database.QueryTimeout)
-	defer cancel()
-	return s.conclude(ctx, o, charge)
+	return s.cashier.pay(r, o)
 }
 
-// conclude writes down what the partner said.
-func (s *checkout) conclude(ctx context.Context, o api.Order, c api.Charge) (api.Order, error) {
-	o.State = map[api.ChargeState]api.OrderState{api.Approved: api.Paid, api.Refused: api.Declined, api.Voided: api.Cancelled}[c.State]
-	if err := s.store.settle(ctx, o.Key, o.State, c.ID); err != nil {
-		return o, err
-	}
-	s.orders.WithLabelValues(string(o.State)).Inc()
-	return o, nil
-}
+// stateOf is the state of an order by that of its charge.
+var stateOf = map[api.ChargeState]api.OrderState{api.Approved: api.Paid, api.Refused: api.Declined, api.Voided: api.Cancelled}
 
 // settle asks the partner about orders that are pending for long: those that never came
 // are withdrawn there first, so that they cannot be charged later.
@@ -173,22 +151,7 @@ func (s *checkout) settle(ctx context.Context) {
 func (s *checkout) settleSome(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
-	keys, err := s.store.pending(ctx, s.config.Settle.After, 20)
-	if err != nil {
-		return err
-	}
-	for _, key := range keys {
-		c, err := s.partner.void(ctx, key)
-		if err != nil {
-			return err
-		}
-		o, err := s.conclude(ctx, api.Order{Key: key}, c)
-		if err != nil {
-			return err
-		}
-		s.Log.Info("order settled", "key", key, "state", string(o.State))
-	}
-	return nil
+	return s.cashier.settle(ctx)
 }
 
 func (s *checkout) failed(w http.ResponseWriter, r *http.Request, err error) {
@@ -197,7 +160,8 @@ func (s *checkout) failed(w http.ResponseWriter, r *http.Request, err error) {
 	case errors.Is(err, errNoProduct):
 		service.Fail(w, r, http.StatusNotFound, "no_product", errNoProduct.Error())
 	case errors.As(err, &up):
-		s.Log.Error("payment failed", "err", err.Error(), "request_id", service.RequestID(r))
+		service.Failed(r, err)
+		s.Log.ErrorContext(r.Context(), "payment failed", "err", err.Error(), "request_id", service.RequestID(r))
 		if up.Timeout {
 			service.Fail(w, r, http.StatusGatewayTimeout, "payment_timeout", "the payment partner did not answer in time")
 			return

@@ -17,6 +17,8 @@ var Releases = []service.Release[struct{}]{
 		Changes: []string{
 			"Added: orders whose payment is not known are settled with the partner",
 			"Added: configuration keys workers.max and workers.wait",
+			"Added: payments.providers lists several partners, payments.failover says when the next one is asked",
+			"Added: the queue that queue.address names is told of paid orders",
 		},
 	},
 }
@@ -26,28 +28,30 @@ type Config struct {
 	service.Base `yaml:",inline"`
 	Database     service.DatabaseConfig `yaml:"database"`
 	Payments     PaymentsConfig         `yaml:"payments"`
-	Workers      WorkersConfig          `yaml:"workers"`
+	Workers      PoolConfig             `yaml:"workers"` // orders worked on at the same time; max default 16, wait 500ms
 	Settle       SettleConfig           `yaml:"settle"`
 	Queue        QueueConfig            `yaml:"queue"`
 }
 
-// PaymentsConfig says how the partner is called.
+// PaymentsConfig says how the partner is called: one, whose keys are here, or those
+// that providers lists.
 type PaymentsConfig struct {
-	service.UpstreamConfig `yaml:",inline"` // url default http://primary.payments.example:8080
-	APIKey                 string           `yaml:"api_key"` // default empty
-	Breaker                BreakerConfig    `yaml:"breaker"`
+	PartnerConfig `yaml:",inline"` // url default http://primary.payments.example:8080
+	Failover      Failover         `yaml:"failover"`  // off, open-breaker or error; default open-breaker
+	Providers     []ProviderConfig `yaml:"providers"` // in the order in which they are asked; default empty
+}
+
+// PartnerConfig says how one partner is called.
+type PartnerConfig struct {
+	service.UpstreamConfig `yaml:",inline"`
+	APIKey                 string        `yaml:"api_key"` // default empty
+	Breaker                BreakerConfig `yaml:"breaker"`
 }
 
 // BreakerConfig says when calls are given up before they are made.
 type BreakerConfig struct {
 	Failures int           `yaml:"failures"` // in a row that open it; 0 = no breaker, up to 1000; default 5
 	OpenFor  time.Duration `yaml:"open_for"` // until one call is let through again; 100ms to 10m, default 5s
-}
-
-// WorkersConfig bounds the orders that are worked on at the same time.
-type WorkersConfig struct {
-	Max  int           `yaml:"max"`  // 1 to 10,000; default 16
-	Wait time.Duration `yaml:"wait"` // for a free one; 0 to 1m, default 500ms
 }
 
 // SettleConfig is about orders whose payment is not known.
@@ -68,30 +72,41 @@ func DefaultConfig() Config {
 	return Config{
 		Base:     service.DefaultBase(),
 		Database: service.DefaultDatabase(),
-		Payments: PaymentsConfig{
-			UpstreamConfig: service.DefaultUpstream("http://primary.payments.example:8080"),
-			Breaker:        BreakerConfig{Failures: 5, OpenFor: 5 * time.Second},
-		},
-		Workers: WorkersConfig{Max: 16, Wait: 500 * time.Millisecond},
-		Settle:  SettleConfig{Every: 2 * time.Second, After: 10 * time.Second},
-		Queue:   QueueConfig{QueueConfig: service.DefaultQueue(), Every: 500 * time.Millisecond, Batch: 100},
+		Payments: PaymentsConfig{PartnerConfig: defaultPartner("http://primary.payments.example:8080")},
+		Workers:  PoolConfig{Max: 16, Wait: 500 * time.Millisecond},
+		Settle:   SettleConfig{Every: 2 * time.Second, After: 10 * time.Second},
+		Queue:    QueueConfig{QueueConfig: service.DefaultQueue(), Every: 500 * time.Millisecond, Batch: 100},
+	}
+}
+
+func defaultPartner(url string) PartnerConfig {
+	return PartnerConfig{
+		UpstreamConfig: service.DefaultUpstream(url),
+		Breaker:        BreakerConfig{Failures: 5, OpenFor: 5 * time.Second},
 	}
 }
 
 // Validate checks every value against its range.
 func (c Config) Validate() error {
 	return errors.Join(
-		c.Log.Validate(),
+		c.Base.Validate(),
 		c.Database.Validate(),
 		c.Payments.Validate("payments"),
-		service.Between("payments.breaker.failures", c.Payments.Breaker.Failures, 0, 1000),
-		service.Between("payments.breaker.open_for", c.Payments.Breaker.OpenFor, 100*time.Millisecond, 10*time.Minute),
-		service.Between("workers.max", c.Workers.Max, 1, 10_000),
-		service.Between("workers.wait", c.Workers.Wait, 0, time.Minute),
+		c.Payments.validateProviders(),
+		c.Workers.Validate("workers"),
 		service.Between("settle.every", c.Settle.Every, 100*time.Millisecond, time.Hour),
 		service.Between("settle.after", c.Settle.After, 0, time.Hour),
 		c.Queue.Validate(),
 		service.Between("queue.every", c.Queue.Every, 10*time.Millisecond, time.Hour),
 		service.Between("queue.batch", c.Queue.Batch, 1, 10_000),
+	)
+}
+
+// Validate checks every value against its range; key is the section.
+func (c PartnerConfig) Validate(key string) error {
+	return errors.Join(
+		c.UpstreamConfig.Validate(key),
+		service.Between(key+".breaker.failures", c.Breaker.Failures, 0, 1000),
+		service.Between(key+".breaker.open_for", c.Breaker.OpenFor, 100*time.Millisecond, 10*time.Minute),
 	)
 }

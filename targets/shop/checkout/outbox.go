@@ -3,34 +3,51 @@ package checkout
 import (
 	"context"
 	"fmt"
+	"strconv"
+	"strings"
 
 	"github.com/jackc/pgx/v5"
+
+	"faultlab/targets/shop/service"
 )
 
-// settleAndTellSQL is settleSQL, and what becomes paid goes into the outbox with it:
-// neither can be without the other.
-const settleAndTellSQL = `WITH settled AS (
-    UPDATE orders SET state = $2, charge_id = $3, changed_at = now() WHERE key = $1 AND state = 'pending'
+// told makes of an update of orders one that puts what becomes paid into the outbox with
+// it, where there is one: neither can be without the other. Both affect as many rows.
+// The message names the trace of the update, so that it is followed to who handles it.
+func (s *store) told(ctx context.Context, update string, args ...any) (string, []any) {
+	if !s.outbox {
+		return update, args
+	}
+	name, update, _ := strings.Cut(update, "\n")
+	return name + "\nWITH settled AS (" + update + `
     RETURNING id, key, tenant, region, state, total_cents, changed_at
-)
-INSERT INTO outbox (order_id, body)
-SELECT id, jsonb_build_object('id', id, 'key', key, 'tenant', tenant, 'region', region, 'total_cents', total_cents,
+), told AS (INSERT INTO outbox (order_id, traceparent, body)
+SELECT id, nullif($` + strconv.Itoa(len(args)+1) + `, ''), jsonb_build_object('id', id, 'key', key, 'tenant', tenant, 'region', region, 'total_cents', total_cents,
     'items', (SELECT sum(quantity) FROM order_lines WHERE order_id = settled.id), 'paid_at', changed_at)
-FROM settled WHERE state = 'paid'`
+FROM settled WHERE state = 'paid')
+SELECT 1 FROM settled`, append(args, service.Traceparent(ctx))
+}
 
 // relayLock is the advisory lock of the one checkout that relays.
 const relayLock = 0x6f7574626f78 // "outbox"
 
-const lockRelaySQL = `SELECT pg_try_advisory_xact_lock($1)`
+const lockRelaySQL = `-- name: lock relay
+SELECT pg_try_advisory_xact_lock($1)`
 
 // What was sent stays until it was handled, because the queue's memory may be lost.
-const unsentSQL = `SELECT id, body::text, coalesce(sent_at > now() - interval '2 seconds', false)
+const unsentSQL = `-- name: unsent
+SELECT id, body::text, coalesce(traceparent, ''), coalesce(sent_at > now() - interval '2 seconds', false)
 FROM outbox WHERE sent_to IS DISTINCT FROM $1 ORDER BY id LIMIT $2`
 
-const sentSQL = `UPDATE outbox SET sent_to = $1, sent_at = now() WHERE id = ANY($2)`
+const sentSQL = `-- name: sent
+UPDATE outbox SET sent_to = $1, sent_at = now() WHERE id = ANY($2)`
 
-const backlogSQL = `SELECT count(*) FILTER (WHERE sent_to IS NULL), count(*),
+const backlogSQL = `-- name: backlog
+SELECT count(*) FILTER (WHERE sent_to IS NULL), count(*),
     coalesce(extract(epoch FROM now() - min(created_at)), 0)::float8 FROM outbox`
+
+// paidMessage is a message of the outbox.
+type paidMessage struct{ body, traceparent string }
 
 // backlog is what the outbox holds.
 type backlog struct {
@@ -41,7 +58,7 @@ type backlog struct {
 // relayed has send take up to limit messages that this run of the queue has not got, in
 // the order of their ids, and notes that they were sent. When anything fails they are sent
 // again. It does nothing while another checkout relays.
-func (s *store) relayed(ctx context.Context, run string, limit int, send func(bodies []string) error) (int, error) {
+func (s *store) relayed(ctx context.Context, run string, limit int, send func([]paidMessage) error) (int, error) {
 	var ids []int64
 	err := pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
 		var mine bool
@@ -52,21 +69,21 @@ func (s *store) relayed(ctx context.Context, run string, limit int, send func(bo
 		if err != nil {
 			return err
 		}
-		var bodies []string
+		var messages []paidMessage
 		var id int64
-		var body string
+		var m paidMessage
 		var justSent, wait bool
-		if _, err = pgx.ForEachRow(rows, []any{&id, &body, &justSent}, func() error {
+		if _, err = pgx.ForEachRow(rows, []any{&id, &m.body, &m.traceparent, &justSent}, func() error {
 			// To another run, a moment ago: checkouts that mean different queues must not
 			// send all the time. What comes after it waits too, for the order.
 			if wait = wait || justSent; !wait {
-				ids, bodies = append(ids, id), append(bodies, body)
+				ids, messages = append(ids, id), append(messages, m)
 			}
 			return nil
 		}); err != nil || len(ids) == 0 {
 			return err
 		}
-		if err := send(bodies); err != nil {
+		if err := send(messages); err != nil {
 			return err
 		}
 		_, err = tx.Exec(ctx, sentSQL, run, ids)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"strings"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/sony/gobreaker/v2"
@@ -15,14 +16,24 @@ import (
 	"faultlab/targets/shop/service"
 )
 
-// partner calls the payment partner.
+// errPoolFull says that a partner is not asked because too many calls are under way.
+var errPoolFull = errors.New("as many calls as may be are under way")
+
+// unasked is why a partner was not asked.
+type unasked struct{ error }
+
+func (e unasked) Unwrap() error { return e.error }
+
+// partner calls a payment partner.
 type partner struct {
+	name     string // of a listed provider; empty for the only one
 	upstream *service.Upstream
 	header   http.Header
 	breaker  *gobreaker.CircuitBreaker[api.Charge] // nil: none
+	pool     *pool                                 // nil: none
 }
 
-func newPartner(c PaymentsConfig, register prometheus.Registerer) *partner {
+func newPartner(c PartnerConfig, register prometheus.Registerer) *partner {
 	p := &partner{upstream: service.NewUpstream("payments", c.UpstreamConfig, register), header: http.Header{}}
 	if c.APIKey != "" {
 		p.header.Set("Authorization", "Bearer "+c.APIKey)
@@ -37,6 +48,11 @@ func newPartner(c PaymentsConfig, register prometheus.Registerer) *partner {
 			var up *service.UpstreamError
 			return err == nil || errors.Is(err, context.Canceled) || errors.As(err, &up) && up.Status >= 400 && up.Status < 500
 		},
+		// Nor does what kept the shop from asking.
+		IsExcluded: func(err error) bool {
+			var not unasked
+			return errors.As(err, &not) || errors.Is(err, errPoolFull)
+		},
 		ReadyToTrip: func(n gobreaker.Counts) bool { return n.ConsecutiveFailures >= uint32(c.Breaker.Failures) },
 	})
 	register.MustRegister(gauge("breaker_open", "1 while calls of the payment partner are given up before they are made.", func() float64 {
@@ -48,12 +64,27 @@ func newPartner(c PaymentsConfig, register prometheus.Registerer) *partner {
 	return p
 }
 
-// charge has a customer charged. Errors are *[service.UpstreamError].
-func (p *partner) charge(r *http.Request, c api.ChargeRequest) (api.Charge, error) {
-	if p.breaker == nil {
-		return p.post(r.Context(), r.Header, "/v1/charges", c)
+// charge has a customer charged. It calls claim, if there is one, when nothing but that
+// keeps it from asking the partner. Errors are claim's or *[service.UpstreamError].
+func (p *partner) charge(r *http.Request, c api.ChargeRequest, claim func(context.Context) error) (charge api.Charge, err error) {
+	ctx, end := p.step(r.Context(), "charge")
+	defer func() { end(err) }()
+	ask := func() (api.Charge, error) {
+		if !p.pool.enter(ctx) {
+			return api.Charge{}, service.NoAnswer(errPoolFull)
+		}
+		defer p.pool.leave()
+		if claim != nil {
+			if err := claim(ctx); err != nil {
+				return api.Charge{}, unasked{err}
+			}
+		}
+		return p.post(ctx, r.Header, "/v1/charges", c)
 	}
-	charge, err := p.breaker.Execute(func() (api.Charge, error) { return p.post(r.Context(), r.Header, "/v1/charges", c) })
+	if p.breaker == nil {
+		return ask()
+	}
+	charge, err = p.breaker.Execute(ask)
 	if errors.Is(err, gobreaker.ErrOpenState) || errors.Is(err, gobreaker.ErrTooManyRequests) {
 		return charge, service.NoAnswer(err)
 	}
@@ -61,8 +92,20 @@ func (p *partner) charge(r *http.Request, c api.ChargeRequest) (api.Charge, erro
 }
 
 // void withdraws a charge that may not have come, and tells what became of it.
-func (p *partner) void(ctx context.Context, key string) (api.Charge, error) {
+func (p *partner) void(ctx context.Context, key string) (charge api.Charge, err error) {
+	ctx, end := p.step(ctx, "void")
+	defer func() { end(err) }()
+	if !p.pool.enter(ctx) {
+		return api.Charge{}, service.NoAnswer(errPoolFull)
+	}
+	defer p.pool.leave()
 	return p.post(ctx, nil, "/v1/charges/"+url.PathEscape(key)+"/void", nil)
+}
+
+// step begins the step of asking the partner, which is there also when something keeps
+// the shop from asking.
+func (p *partner) step(ctx context.Context, what string) (context.Context, func(error)) {
+	return service.Step(ctx, strings.TrimSpace(what+" "+p.name))
 }
 
 func (p *partner) post(ctx context.Context, from http.Header, path string, body any) (api.Charge, error) {
@@ -72,7 +115,9 @@ func (p *partner) post(ctx context.Context, from http.Header, path string, body 
 	}
 	var c api.Charge
 	if err := json.Unmarshal(answer, &c); err != nil || c.State == "" {
-		return c, service.NoAnswer(fmt.Errorf("the partner's answer is not a charge: %.100s", answer))
+		wrong := service.NoAnswer(fmt.Errorf("the partner's answer is not a charge: %.100s", answer))
+		wrong.Sent = 1
+		return c, wrong
 	}
 	return c, nil
 }

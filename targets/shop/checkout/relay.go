@@ -3,7 +3,6 @@ package checkout
 import (
 	"context"
 	"fmt"
-	"log/slog"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -15,17 +14,17 @@ import (
 
 // relay sends what is in the outbox to the queue, at least once.
 type relay struct {
+	on      *service.Service
 	config  QueueConfig
 	timeout time.Duration // of the database's part of a round
 	store   *store
 	redis   *redis.Client
-	log     *slog.Logger
 
 	sent, failures                  prometheus.Counter
 	unsent, unhandled, oldest, last prometheus.Gauge
 }
 
-func newRelay(c Config, s *store, log *slog.Logger, register prometheus.Registerer) *relay {
+func newRelay(on *service.Service, c Config, s *store) *relay {
 	set := func(name, help string) prometheus.Gauge {
 		return prometheus.NewGauge(prometheus.GaugeOpts{Name: name, Help: help})
 	}
@@ -33,7 +32,7 @@ func newRelay(c Config, s *store, log *slog.Logger, register prometheus.Register
 		return prometheus.NewCounter(prometheus.CounterOpts{Name: name, Help: help})
 	}
 	r := &relay{
-		config: c.Queue, timeout: c.Database.QueryTimeout, store: s, log: log,
+		on: on, config: c.Queue, timeout: c.Database.QueryTimeout, store: s,
 		redis:     service.OpenQueue(c.Queue.QueueConfig, Name, 2),
 		sent:      count("outbox_sent_total", "Messages that the queue took."),
 		failures:  count("outbox_failures_total", "Rounds of the relay that failed."),
@@ -42,7 +41,7 @@ func newRelay(c Config, s *store, log *slog.Logger, register prometheus.Register
 		oldest:    set("outbox_oldest_seconds", "Age of the oldest message in the outbox."),
 		last:      set("outbox_last_success_timestamp_seconds", "When a round of the relay last went well."),
 	}
-	register.MustRegister(r.sent, r.failures, r.unsent, r.unhandled, r.oldest, r.last)
+	on.Metrics.MustRegister(r.sent, r.failures, r.unsent, r.unhandled, r.oldest, r.last)
 	return r
 }
 
@@ -61,9 +60,9 @@ func (r *relay) run(ctx context.Context) {
 		err := r.rounds(ctx)
 		switch {
 		case err != nil && !failing:
-			r.log.Error("outbox is not relayed", "err", err.Error())
+			r.on.Log.Error("outbox is not relayed", "err", err.Error())
 		case err == nil && failing:
-			r.log.Info("outbox is relayed again")
+			r.on.Log.Info("outbox is relayed again")
 		}
 		if failing = err != nil; failing {
 			r.failures.Inc()
@@ -92,19 +91,28 @@ func (r *relay) round(ctx context.Context) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	n, err := r.store.relayed(ctx, run, r.config.Batch, func(bodies []string) error { return r.send(ctx, bodies) })
+	n, err := r.store.relayed(ctx, run, r.config.Batch, func(list []paidMessage) error { return r.send(ctx, list) })
 	r.sent.Add(float64(n))
 	return n, err
 }
 
 // send gives the queue all messages, or none.
-func (r *relay) send(ctx context.Context, bodies []string) error {
+func (r *relay) send(ctx context.Context, list []paidMessage) error {
+	ends := make([]func(error), len(list))
 	_, err := r.redis.TxPipelined(ctx, func(p redis.Pipeliner) error {
-		for _, body := range bodies {
-			p.XAdd(ctx, &redis.XAddArgs{Stream: r.config.Stream, Values: []string{api.OrderField, body}})
+		for i, m := range list {
+			values := []string{api.OrderField, m.body}
+			m.traceparent, ends[i] = r.on.Produce(ctx, "send "+r.config.Stream, m.traceparent)
+			if m.traceparent != "" {
+				values = append(values, service.TraceField, m.traceparent)
+			}
+			p.XAdd(ctx, &redis.XAddArgs{Stream: r.config.Stream, Values: values})
 		}
 		return nil
 	})
+	for _, end := range ends {
+		end(err)
+	}
 	if err != nil {
 		return fmt.Errorf("send to the queue: %w", err)
 	}

@@ -7,9 +7,9 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgxpool"
 
 	"faultlab/targets/shop/api"
+	"faultlab/targets/shop/service"
 )
 
 // errNoProduct says that an order names a product that is not sold.
@@ -17,27 +17,34 @@ var errNoProduct = errors.New("an order names a product that is not sold")
 
 // store keeps orders in PostgreSQL.
 type store struct {
-	pool   *pgxpool.Pool
-	outbox bool // whether paid orders go into the outbox
+	pool   *service.Database
+	outbox bool   // whether paid orders go into the outbox
+	first  string // the first of the listed providers, which a new order belongs to; empty: there is no list
 }
 
 // The key is unique, so two attempts at the same order cannot both be taken.
-const takeSQL = `INSERT INTO orders (key, tenant, region, state, total_cents) VALUES ($1, $2, $3, 'pending', 0)
+const takeSQL = `-- name: take order
+INSERT INTO orders (key, tenant, region, state, total_cents) VALUES ($1, $2, $3, 'pending', 0)
 ON CONFLICT (key) DO NOTHING RETURNING id`
 
-const linesSQL = `INSERT INTO order_lines (order_id, product_id, quantity, price_cents)
+const linesSQL = `-- name: lines
+INSERT INTO order_lines (order_id, product_id, quantity, price_cents)
 SELECT $1, p.id, l.quantity, p.price_cents
 FROM unnest($2::bigint[], $3::integer[]) AS l (product_id, quantity) JOIN products p ON p.id = l.product_id`
 
-const totalSQL = `UPDATE orders SET total_cents = (SELECT sum(quantity * price_cents) FROM order_lines WHERE order_id = $1)
+const totalSQL = `-- name: total
+UPDATE orders SET total_cents = (SELECT sum(quantity * price_cents) FROM order_lines WHERE order_id = $1)
 WHERE id = $1`
 
-const findSQL = `SELECT key, state, total_cents, created_at FROM orders WHERE key = $1`
+const findSQL = `-- name: find order
+SELECT key, state, total_cents, created_at FROM orders WHERE key = $1`
 
 // What is final stays.
-const settleSQL = `UPDATE orders SET state = $2, charge_id = $3, changed_at = now() WHERE key = $1 AND state = 'pending'`
+const settleSQL = `-- name: settle order
+UPDATE orders SET state = $2, charge_id = $3, changed_at = now() WHERE key = $1 AND state = 'pending'`
 
-const pendingSQL = `SELECT key FROM orders WHERE state = 'pending' AND created_at < now() - $1::interval ORDER BY created_at LIMIT $2`
+const pendingSQL = `-- name: pending orders
+SELECT key FROM orders WHERE state = 'pending' AND created_at < now() - $1::interval ORDER BY created_at LIMIT $2`
 
 // take writes an order down, or gives the one that is there with the key.
 func (s *store) take(ctx context.Context, r api.OrderRequest, tenant, region string) (api.Order, error) {
@@ -46,9 +53,13 @@ func (s *store) take(ctx context.Context, r api.OrderRequest, tenant, region str
 	for _, l := range r.Lines {
 		ids, quantities = append(ids, l.ProductID), append(quantities, int32(l.Quantity))
 	}
-	err := pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
+	err := s.pool.InTx(ctx, func(tx pgx.Tx) error {
 		var id int64
-		err := tx.QueryRow(ctx, takeSQL, r.Key, tenant, region).Scan(&id)
+		insert, args := takeSQL, []any{r.Key, tenant, region}
+		if s.first != "" {
+			insert, args = takeListedSQL, append(args, s.first)
+		}
+		err := tx.QueryRow(ctx, insert, args...).Scan(&id)
 		if errors.Is(err, pgx.ErrNoRows) {
 			return nil // it is there
 		}
@@ -82,11 +93,8 @@ func (s *store) find(ctx context.Context, key string) (api.Order, error) {
 
 // settle gives a pending order its final state.
 func (s *store) settle(ctx context.Context, key string, state api.OrderState, chargeID string) error {
-	sql := settleSQL
-	if s.outbox {
-		sql = settleAndTellSQL
-	}
-	if _, err := s.pool.Exec(ctx, sql, key, state, chargeID); err != nil {
+	sql, args := s.told(ctx, settleSQL, key, state, chargeID)
+	if _, err := s.pool.Exec(ctx, sql, args...); err != nil {
 		return fmt.Errorf("settle order: %w", err)
 	}
 	return nil

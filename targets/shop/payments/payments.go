@@ -31,6 +31,7 @@ type Config struct {
 	APIKey       string `yaml:"api_key"`     // what callers have to present; default empty: anyone may call
 	LimitCents   int64  `yaml:"limit_cents"` // of one charge; default 5,000,000
 	Kept         int    `yaml:"kept"`        // charges remembered; 1,000 to 1,000,000, default 20,000
+	Journal      string `yaml:"journal"`     // file that keeps them when the partner is killed; default empty: none
 }
 
 // DefaultConfig is what an empty configuration file means.
@@ -44,7 +45,7 @@ func (c Config) Validate() error {
 	if c.LimitCents < 1 {
 		limit = errors.New("limit_cents is " + strconv.FormatInt(c.LimitCents, 10) + "; want at least 1")
 	}
-	return errors.Join(c.Log.Validate(), limit, service.Between("kept", c.Kept, 1000, 1_000_000))
+	return errors.Join(c.Base.Validate(), limit, service.Between("kept", c.Kept, 1000, 1_000_000))
 }
 
 // partner remembers charges by key, the latest ones.
@@ -54,6 +55,7 @@ type partner struct {
 	byKey  map[string]*list.Element // of api.Charge
 	order  *list.List               // front is the newest
 	count  int64
+	keep   *journal // nil: none
 }
 
 // Build adds the routes to a service.
@@ -62,10 +64,20 @@ func Build(_ context.Context, on *service.Service, c *Config) (closing func(), e
 		return nil, err
 	}
 	p := &partner{config: *c, byKey: map[string]*list.Element{}, order: list.New()}
+	if c.Journal != "" {
+		var past []api.Charge
+		if p.keep, past, err = openJournal(c.Journal); err != nil {
+			return nil, err
+		}
+		for _, charge := range past {
+			p.remember(charge)
+		}
+		closing = func() { _ = p.keep.file.Close() }
+	}
 	on.Handle("POST /v1/charges", "charge", p.authorized(p.postCharge))
 	on.Handle("POST /v1/charges/{key}/void", "void", p.authorized(p.postVoid))
 	on.Handle("GET /v1/charges/{key}", "lookup", p.authorized(p.getCharge))
-	return nil, nil
+	return closing, nil
 }
 
 func (p *partner) authorized(next http.HandlerFunc) http.HandlerFunc {
@@ -89,12 +101,12 @@ func (p *partner) postCharge(w http.ResponseWriter, r *http.Request) {
 	if req.AmountCents > p.config.LimitCents {
 		state = api.Refused
 	}
-	service.Reply(w, http.StatusOK, p.settle(req.Key, req.AmountCents, state))
+	p.settle(w, r, req.Key, req.AmountCents, state)
 }
 
 // postVoid withdraws a charge that has not come. One that has come stays as it is.
 func (p *partner) postVoid(w http.ResponseWriter, r *http.Request) {
-	service.Reply(w, http.StatusOK, p.settle(r.PathValue("key"), 0, api.Voided))
+	p.settle(w, r, r.PathValue("key"), 0, api.Voided)
 }
 
 func (p *partner) getCharge(w http.ResponseWriter, r *http.Request) {
@@ -108,19 +120,38 @@ func (p *partner) getCharge(w http.ResponseWriter, r *http.Request) {
 	service.Reply(w, http.StatusOK, e.Value.(api.Charge))
 }
 
-// settle gives the charge of a key; a new one gets the state.
-func (p *partner) settle(key string, amount int64, state api.ChargeState) api.Charge {
+// settle answers with the charge of a key; a new one gets the state.
+func (p *partner) settle(w http.ResponseWriter, r *http.Request, key string, amount int64, state api.ChargeState) {
+	c, err := p.charge(key, amount, state)
+	if err != nil {
+		service.Fail(w, r, http.StatusInternalServerError, "not_kept", err.Error())
+		return
+	}
+	service.Reply(w, http.StatusOK, c)
+}
+
+func (p *partner) charge(key string, amount int64, state api.ChargeState) (api.Charge, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if e, ok := p.byKey[key]; ok {
-		return e.Value.(api.Charge)
+		return e.Value.(api.Charge), nil
 	}
+	c := api.Charge{ID: "ch_" + strconv.FormatInt(p.count+1, 36), Key: key, AmountCents: amount, State: state}
+	if p.keep != nil {
+		if err := p.keep.write(c); err != nil {
+			return c, err
+		}
+	}
+	p.remember(c)
+	return c, nil
+}
+
+// remember adds a charge and forgets the oldest when there are too many.
+func (p *partner) remember(c api.Charge) {
 	p.count++
-	c := api.Charge{ID: "ch_" + strconv.FormatInt(p.count, 36), Key: key, AmountCents: amount, State: state}
-	p.byKey[key] = p.order.PushFront(c)
+	p.byKey[c.Key] = p.order.PushFront(c)
 	if p.order.Len() > p.config.Kept {
 		oldest := p.order.Back()
 		delete(p.byKey, p.order.Remove(oldest).(api.Charge).Key)
 	}
-	return c
 }

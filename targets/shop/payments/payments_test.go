@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -92,5 +94,42 @@ func TestOldChargesAreForgotten(t *testing.T) {
 		if status, _ := ask(h, "GET", "/v1/charges/"+key, "", ""); status != want {
 			t.Errorf("%s: %d; want %d", key, status, want)
 		}
+	}
+}
+
+// What was answered is known after the partner was killed, even in the middle of a line.
+func TestJournalOutlivesTheProcess(t *testing.T) {
+	c := payments.DefaultConfig()
+	c.Journal = filepath.Join(t.TempDir(), "charges")
+	_, first := ask(partner(t, c), "POST", "/v1/charges", "", `{"key":"order-1","amount_cents":500}`)
+	for i, cut := range []string{"", `{"id":"ch_9","key":"order-9","amou`} {
+		file, err := os.OpenFile(c.Journal, os.O_APPEND|os.O_WRONLY, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, _ = file.WriteString(cut)
+		_ = file.Close()
+		h := partner(t, c)
+		if _, found := ask(h, "POST", "/v1/charges/order-1/void", "", ""); found != first {
+			t.Errorf("%+v; want %+v", found, first)
+		}
+		if status, _ := ask(h, "GET", "/v1/charges/order-9", "", ""); status != 404 {
+			t.Errorf("a cut line is a charge: %d", status)
+		}
+		if _, next := ask(h, "POST", "/v1/charges", "", fmt.Sprintf(`{"key":"later-%d","amount_cents":1}`, i)); next.ID == first.ID || next.State != api.Approved {
+			t.Errorf("the next is %+v", next)
+		}
+	}
+	h := partner(t, c)
+	for _, key := range []string{"order-1", "later-0", "later-1"} {
+		if status, _ := ask(h, "GET", "/v1/charges/"+key, "", ""); status != 200 {
+			t.Errorf("%s: %d", key, status)
+		}
+	}
+	if err := os.WriteFile(c.Journal, []byte("no charge\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := payments.Build(context.Background(), shoptest.Service(payments.Name, "2026.2"), &c); err == nil {
+		t.Error("a journal that cannot be read is taken")
 	}
 }

@@ -55,7 +55,7 @@ func DefaultConfig() Config {
 // Validate checks every value against its range.
 func (c Config) Validate() error {
 	return errors.Join(
-		c.Log.Validate(),
+		c.Base.Validate(),
 		c.Database.Validate(),
 		service.Between("database.pool", c.Database.Pool, 2, 200), // one has the lock, one writes what became of a run
 		service.Between("every", c.Every, time.Second, 24*time.Hour),

@@ -7,6 +7,9 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
+	"go.opentelemetry.io/otel/attribute"
+
+	"faultlab/targets/shop/service"
 )
 
 // report makes one report, from reading to writing, and puts it on record. It gives the
@@ -66,6 +69,8 @@ func (r *reports) read(ctx context.Context, turn *turn, since time.Time) (*total
 // chunk sums up the orders with ids above low and up to high. It tells when the newest
 // of them was made; zero: there is none.
 func (r *reports) chunk(ctx context.Context, turn *turn, t *totals, low, high int64, since time.Time) (newest time.Time, err error) {
+	ctx, end := service.Step(ctx, "chunk", attribute.Int64("from", low+1), attribute.Int64("to", high))
+	defer func() { end(err) }()
 	for attempt := 0; ; attempt++ {
 		part := newTotals()
 		newest, err = turn.read(ctx, part, low, high, since)

@@ -53,7 +53,7 @@ func Build(ctx context.Context, on *service.Service, c *Config) (closing func(),
 	for _, result := range []string{ok, failed, skipped} {
 		r.runs.WithLabelValues(result)
 	}
-	on.Metrics.MustRegister(append(service.PoolMetrics(pool), r.runs, r.chunks, r.retries, r.running, r.last, r.duration, r.rows)...)
+	on.Metrics.MustRegister(append(service.PoolMetrics(pool.Pool), r.runs, r.chunks, r.retries, r.running, r.last, r.duration, r.rows)...)
 	on.ReadyWithDatabase(c.Database, pool.Ping)
 	waking, stop := context.WithCancel(ctx)
 	var wg sync.WaitGroup
@@ -127,21 +127,23 @@ func (r *reports) recall(ctx context.Context) bool {
 func (r *reports) run(ctx context.Context) {
 	began := time.Now()
 	r.running.Set(1)
+	ctx, end := r.Root(ctx, "report")
 	rows, err := r.report(ctx)
+	end(err)
 	r.running.Set(0)
 	took := time.Since(began)
 	switch {
 	case errors.Is(err, errRunning):
 		r.runs.WithLabelValues(skipped).Inc()
-		r.Log.Warn("report skipped", "err", err.Error())
+		r.Log.WarnContext(ctx, "report skipped", "err", err.Error())
 	case err != nil:
 		r.runs.WithLabelValues(failed).Inc()
-		r.Log.Error("report failed", "err", err.Error(), "ms", took.Milliseconds())
+		r.Log.ErrorContext(ctx, "report failed", "err", err.Error(), "ms", took.Milliseconds())
 	default:
 		r.runs.WithLabelValues(ok).Inc()
 		r.last.SetToCurrentTime()
 		r.duration.Set(took.Seconds())
 		r.rows.Set(float64(rows))
-		r.Log.Info("report made", "rows", rows, "ms", took.Milliseconds())
+		r.Log.InfoContext(ctx, "report made", "rows", rows, "ms", took.Milliseconds())
 	}
 }

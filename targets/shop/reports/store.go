@@ -9,6 +9,8 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
+
+	"faultlab/targets/shop/service"
 )
 
 // errRunning says that a report is being made already.
@@ -16,45 +18,59 @@ var errRunning = errors.New("another run is not finished")
 
 // store is what reports reads and writes in PostgreSQL.
 type store struct {
-	pool *pgxpool.Pool
+	pool *service.Database
 }
 
 // reportLock is the advisory lock of the one run.
 const reportLock = 0x7265706f727473 // "reports"
 
-const lockSQL = `SELECT pg_try_advisory_lock($1)`
+const lockSQL = `-- name: lock
+SELECT pg_try_advisory_lock($1)`
 
-const unlockSQL = `SELECT pg_advisory_unlock($1)`
+const unlockSQL = `-- name: unlock
+SELECT pg_advisory_unlock($1), set_config('application_name', $2, false)`
 
-const timeoutSQL = `SELECT set_config('statement_timeout', $1, false)`
+// The database's log tells the trace of the run with each of its statements.
+const sessionSQL = `-- name: session
+SELECT set_config('statement_timeout', $1, false), set_config('application_name', $2, false)`
 
 // Who has the lock knows that no other run goes on.
-const cutOffSQL = `UPDATE report_runs SET finished_at = now(), error = 'cut off' WHERE finished_at IS NULL`
+const cutOffSQL = `-- name: cut off
+UPDATE report_runs SET finished_at = now(), error = 'cut off' WHERE finished_at IS NULL`
 
-const beginSQL = `INSERT INTO report_runs DEFAULT VALUES RETURNING id`
+const beginSQL = `-- name: begin run
+INSERT INTO report_runs DEFAULT VALUES RETURNING id`
 
-const endSQL = `UPDATE report_runs SET finished_at = now(), rows = $2, error = $3 WHERE id = $1`
+const endSQL = `-- name: end run
+UPDATE report_runs SET finished_at = now(), rows = $2, error = $3 WHERE id = $1`
 
-const lastSQL = `SELECT started_at, finished_at, rows FROM report_runs
+const lastSQL = `-- name: last run
+SELECT started_at, finished_at, rows FROM report_runs
 WHERE finished_at IS NOT NULL AND error IS NULL ORDER BY id DESC LIMIT 1`
 
-const highestSQL = `SELECT coalesce(max(id), 0) FROM orders`
+const highestSQL = `-- name: highest order
+SELECT coalesce(max(id), 0) FROM orders`
 
-const newestSQL = `SELECT max(created_at) FROM orders WHERE id > $1 AND id <= $2`
+const newestSQL = `-- name: newest order
+SELECT max(created_at) FROM orders WHERE id > $1 AND id <= $2`
 
-const salesSQL = `SELECT (created_at AT TIME ZONE 'UTC')::date, region, count(*), sum(total_cents)::bigint
+const salesSQL = `-- name: sales
+SELECT (created_at AT TIME ZONE 'UTC')::date, region, count(*), sum(total_cents)::bigint
 FROM orders WHERE id > $1 AND id <= $2 AND state = 'paid' AND created_at >= $3
 GROUP BY 1, 2`
 
-const productsSQL = `SELECT (o.created_at AT TIME ZONE 'UTC')::date, l.product_id,
+const productsSQL = `-- name: products
+SELECT (o.created_at AT TIME ZONE 'UTC')::date, l.product_id,
     sum(l.quantity)::bigint, sum(l.quantity::bigint * l.price_cents)::bigint
 FROM orders o JOIN order_lines l ON l.order_id = o.id
 WHERE o.id > $1 AND o.id <= $2 AND o.state = 'paid' AND o.created_at >= $3
 GROUP BY 1, 2`
 
-const forgetSalesSQL = `DELETE FROM report_sales WHERE day >= $1`
+const forgetSalesSQL = `-- name: forget sales
+DELETE FROM report_sales WHERE day >= $1`
 
-const forgetProductsSQL = `DELETE FROM report_products WHERE day >= $1`
+const forgetProductsSQL = `-- name: forget products
+DELETE FROM report_products WHERE day >= $1`
 
 // past is a run that ended well; zero: there is none.
 type past struct {
@@ -92,7 +108,7 @@ func (s *store) begin(ctx context.Context, statement time.Duration) (*turn, erro
 		return nil, errRunning
 	}
 	if err == nil {
-		_, err = conn.Exec(ctx, timeoutSQL, strconv.FormatInt(statement.Milliseconds(), 10))
+		_, err = conn.Exec(ctx, sessionSQL, strconv.FormatInt(statement.Milliseconds(), 10), s.pool.Application(ctx))
 	}
 	if err == nil {
 		_, err = conn.Exec(ctx, cutOffSQL)
@@ -128,7 +144,7 @@ func (t *turn) end(ctx context.Context, rows int, failure error) error {
 func (t *turn) leave(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()
-	if _, err := t.conn.Exec(ctx, unlockSQL, int64(reportLock)); err != nil {
+	if _, err := t.conn.Exec(ctx, unlockSQL, int64(reportLock), Name); err != nil {
 		_ = t.conn.Conn().Close(ctx)
 	}
 	t.conn.Release()

@@ -40,9 +40,16 @@ func (c DatabaseConfig) Validate() error {
 	)
 }
 
-// OpenDatabase makes a pool whose connections bear the application's name. It does not
-// connect, so that a service starts before its database does.
-func OpenDatabase(ctx context.Context, c DatabaseConfig, application string) (*pgxpool.Pool, error) {
+// Database is a pool of connections that bear the application's name. Statements of a
+// request that is traced bear the trace's id besides, see marked.go.
+type Database struct {
+	*pgxpool.Pool
+	application string
+}
+
+// OpenDatabase makes a pool. It does not connect, so that a service starts before its
+// database does.
+func OpenDatabase(ctx context.Context, c DatabaseConfig, application string) (*Database, error) {
 	pc, err := pgxpool.ParseConfig("")
 	if err != nil {
 		return nil, fmt.Errorf("database configuration: %w", err)
@@ -58,6 +65,7 @@ func OpenDatabase(ctx context.Context, c DatabaseConfig, application string) (*p
 		// takes longer than running it.
 		"plan_cache_mode": "force_generic_plan",
 	}
+	pc.ConnConfig.Tracer = statementTrace{}
 	pc.MaxConns = int32(c.Pool)
 	pc.MaxConnLifetime = 10 * time.Minute // so that connections follow the name to a new address
 	pc.MaxConnLifetimeJitter = time.Minute
@@ -66,7 +74,7 @@ func OpenDatabase(ctx context.Context, c DatabaseConfig, application string) (*p
 	if err != nil {
 		return nil, fmt.Errorf("database pool: %w", err)
 	}
-	return pool, nil
+	return &Database{pool, application}, nil
 }
 
 // ReadyWithDatabase makes readyz say no while ping, which asks the database, gives an error.
@@ -88,7 +96,8 @@ func (s *Service) FailDatabase(w http.ResponseWriter, r *http.Request, err error
 		Fail(w, r, 499, "caller_gone", "the caller gave up")
 		return
 	}
-	s.Log.Error("database", append([]any{"err", err.Error(), "request_id", RequestID(r)}, attrs...)...)
+	Failed(r, err)
+	s.Log.ErrorContext(r.Context(), "database", append([]any{"err", err.Error(), "request_id", RequestID(r)}, attrs...)...)
 	if errors.Is(err, context.DeadlineExceeded) {
 		Fail(w, r, http.StatusGatewayTimeout, "database_timeout", "the database did not answer in time")
 		return

@@ -1,7 +1,9 @@
 package service
 
 import (
+	"debug/elf"
 	"fmt"
+	"io"
 	"os"
 	"strings"
 	"unsafe"
@@ -9,52 +11,121 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// PinCode moves this program's code and constants from the page cache into
-// memory of its own, so that the kernel never drops them to read them again
-// from the image: near its memory limit a process would otherwise crawl for
-// minutes before it is ended. Locking them would do the same, but the usual
-// `ulimit -l` is too small for it. An error says why not; the program runs on.
+// PinCode moves this program's code and constants from the page cache into memory of
+// its own, so that the kernel never drops them to read them again from the image: near its
+// memory limit a process would otherwise crawl for a minute and more before it is ended.
+// That is so on any file system: a copy in the page cache that containers share counts as
+// the memory of the one that read it first, which then loses it first. Locking would do
+// the same, but the usual `ulimit -l` is too small for it. An error says why not; the
+// program runs on.
+//
+// The table of functions (.gopclntab) stays where it is: it is a third of the whole, and
+// of the little that is used of it a collection reads the same pages every time.
 func PinCode() error {
-	self, err := os.Executable()
+	const exe = "/proc/self/exe"
+	file, err := os.Open(exe)
 	if err != nil {
 		return fmt.Errorf("find our own code: %w", err)
 	}
-	maps, err := os.ReadFile("/proc/self/maps")
+	defer file.Close()
+	leave, err := functions(file)
 	if err != nil {
 		return fmt.Errorf("find our own code: %w", err)
 	}
-	for line := range strings.Lines(string(maps)) {
-		var from, to uintptr
-		fields := strings.Fields(line)
-		if len(fields) < 6 || fields[5] != self || strings.Contains(fields[1], "w") {
-			continue
+	maps, err := mapped()
+	if err != nil {
+		return fmt.Errorf("find our own code: %w", err)
+	}
+	for _, m := range maps {
+		for _, part := range m.without(leave) {
+			if err := pin(part); err != nil {
+				return fmt.Errorf("keep our code in memory: %w", err)
+			}
 		}
-		if _, err := fmt.Sscanf(fields[0], "%x-%x", &from, &to); err != nil {
-			return fmt.Errorf("read the map of our memory: %w", err)
-		}
-		prot := unix.PROT_READ
-		if strings.Contains(fields[1], "x") {
-			prot |= unix.PROT_EXEC
-		}
-		if err := pin(from, to-from, prot); err != nil {
-			return fmt.Errorf("keep our code in memory: %w", err)
-		}
+	}
+	var fs unix.Statfs_t
+	if err := unix.Fstatfs(int(file.Fd()), &fs); err == nil && fs.Type == unix.FUSE_SUPER_MAGIC {
+		// What was read on the way is a second copy, of this container alone. It may stay.
+		_ = unix.Fadvise(int(file.Fd()), 0, 0, unix.FADV_DONTNEED)
 	}
 	return nil
 }
 
+// area is a part of this process's memory.
+type area struct {
+	from, to uintptr
+	prot     int
+}
+
+// without gives what is left of an area when the whole pages of another are taken out.
+func (a area) without(b area) []area {
+	page := uintptr(os.Getpagesize())
+	from, to := (b.from+page-1)&^(page-1), b.to&^(page-1)
+	if from >= to {
+		return []area{a}
+	}
+	var left []area
+	for _, part := range []area{{a.from, min(a.to, from), a.prot}, {max(a.from, to), a.to, a.prot}} {
+		if part.from < part.to {
+			left = append(left, part)
+		}
+	}
+	return left
+}
+
+// functions gives where the table of functions is; nothing if there is none.
+func functions(program io.ReaderAt) (area, error) {
+	f, err := elf.NewFile(program)
+	if err != nil {
+		return area{}, err
+	}
+	if s := f.Section(".gopclntab"); s != nil {
+		return area{from: uintptr(s.Addr), to: uintptr(s.Addr + s.Size)}, nil
+	}
+	return area{}, nil
+}
+
+// mapped gives where this program's file is mapped and not written to.
+func mapped() ([]area, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	maps, err := os.ReadFile("/proc/self/maps")
+	if err != nil {
+		return nil, err
+	}
+	var out []area
+	for line := range strings.Lines(string(maps)) {
+		fields := strings.Fields(line)
+		if len(fields) < 6 || fields[5] != self || strings.Contains(fields[1], "w") {
+			continue
+		}
+		a := area{prot: unix.PROT_READ}
+		if _, err := fmt.Sscanf(fields[0], "%x-%x", &a.from, &a.to); err != nil {
+			return nil, err
+		}
+		if strings.Contains(fields[1], "x") {
+			a.prot |= unix.PROT_EXEC
+		}
+		out = append(out, a)
+	}
+	return out, nil
+}
+
 // pin puts an anonymous copy in the place of a read-only mapping. The move is one
 // system call and the bytes are the same, so code that runs there does not notice.
-func pin(at, size uintptr, prot int) error {
+func pin(a area) error {
+	size := a.to - a.from
 	copied, err := unix.Mmap(-1, 0, int(size), unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANONYMOUS)
 	if err != nil {
 		return err
 	}
-	copy(copied, unsafe.Slice((*byte)(*(*unsafe.Pointer)(unsafe.Pointer(&at))), size))
-	if err := unix.Mprotect(copied, prot); err != nil {
+	copy(copied, unsafe.Slice((*byte)(*(*unsafe.Pointer)(unsafe.Pointer(&a.from))), size))
+	if err := unix.Mprotect(copied, a.prot); err != nil {
 		return err
 	}
-	_, _, errno := unix.Syscall6(unix.SYS_MREMAP, uintptr(unsafe.Pointer(&copied[0])), size, size, unix.MREMAP_MAYMOVE|unix.MREMAP_FIXED, at, 0)
+	_, _, errno := unix.Syscall6(unix.SYS_MREMAP, uintptr(unsafe.Pointer(&copied[0])), size, size, unix.MREMAP_MAYMOVE|unix.MREMAP_FIXED, a.from, 0)
 	if errno != 0 {
 		return errno
 	}

@@ -35,12 +35,14 @@ func (c QueueConfig) Validate() error {
 // OpenQueue gives a client with up to pool connections that bear the application's name.
 // It does not connect, and no command is tried twice: its user knows what may be repeated.
 func OpenQueue(c QueueConfig, application string, pool int) *redis.Client {
-	return redis.NewClient(&redis.Options{
+	client := redis.NewClient(&redis.Options{
 		Addr: c.Address, ClientName: application, PoolSize: pool, Protocol: 2, DisableIdentity: true,
 		DialTimeout: c.Timeout, ReadTimeout: c.Timeout, WriteTimeout: c.Timeout, PoolTimeout: c.Timeout,
 		MaxRetries: -1, DialerRetries: 1, ContextTimeoutEnabled: true,
 		ConnMaxLifetime: 10 * time.Minute, // so that connections follow the name to a new address
 	})
+	client.AddHook(CommandTrace{})
+	return client
 }
 
 // QueueRun tells which run of Redis answers: another one may have lost what was sent to

@@ -5,6 +5,10 @@ import (
 	"net/http"
 	"strconv"
 
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/codes"
+	"go.opentelemetry.io/otel/trace"
+
 	"faultlab/targets/shop/api"
 )
 
@@ -28,8 +32,14 @@ func ReplyBody(w http.ResponseWriter, status int, body []byte) {
 	_, _ = w.Write(body)
 }
 
-// Fail sends an [api.Problem].
+// Fail sends an [api.Problem]; the trace has its word and, of our failures, the detail.
 func Fail(w http.ResponseWriter, r *http.Request, status int, code, detail string) {
+	if span := trace.SpanFromContext(r.Context()); span.IsRecording() {
+		span.SetAttributes(attribute.String("error.type", code))
+		if status >= 500 {
+			span.SetStatus(codes.Error, detail)
+		}
+	}
 	Reply(w, status, api.Problem{Error: code, Detail: detail, RequestID: RequestID(r)})
 }
 

@@ -2,6 +2,7 @@ package service
 
 import (
 	"context"
+	"errors"
 	"io"
 	"os"
 )
@@ -14,6 +15,15 @@ func Run[C Config](ctx context.Context, name, path string, c C, out io.Writer, b
 		return err
 	}
 	s := New(IdentityFromEnv(name, os.Getenv), c.LogSection(), out)
+	endTraces, err := s.Traced(c.TracesSection())
+	if err != nil {
+		return err
+	}
+	defer func() {
+		ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), sendLastCall)
+		defer cancel()
+		endTraces(ending)
+	}()
 	if err := PinCode(); err != nil {
 		s.Log.Info("code is not pinned", "err", err)
 	}
@@ -31,20 +41,28 @@ func Run[C Config](ctx context.Context, name, path string, c C, out io.Writer, b
 type Config interface {
 	Validate() error
 	LogSection() LogConfig
+	TracesSection() TracesConfig
 	Address() string
 }
 
 // Base is what every service's configuration has. It goes inline into it.
 type Base struct {
-	Listen string    `yaml:"listen"` // default ":8080"
-	Log    LogConfig `yaml:"log"`
+	Listen string       `yaml:"listen"` // default ":8080"
+	Log    LogConfig    `yaml:"log"`
+	Traces TracesConfig `yaml:"traces"`
 }
 
 // DefaultBase is what a configuration without those keys means.
-func DefaultBase() Base { return Base{Listen: ":8080", Log: DefaultLog()} }
+func DefaultBase() Base { return Base{Listen: ":8080", Log: DefaultLog(), Traces: DefaultTraces()} }
+
+// Validate checks every value against its range.
+func (b Base) Validate() error { return errors.Join(b.Log.Validate(), b.Traces.Validate()) }
 
 // LogSection is the section log.
 func (b Base) LogSection() LogConfig { return b.Log }
+
+// TracesSection is the section traces.
+func (b Base) TracesSection() TracesConfig { return b.Traces }
 
 // Address is where the service listens.
 func (b Base) Address() string { return b.Listen }

@@ -18,6 +18,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"go.opentelemetry.io/otel/trace"
 )
 
 // A stop takes at most drainTime + closeTime, which is below one second: first
@@ -38,6 +39,7 @@ type Service struct {
 	config   LogConfig
 	mux      *http.ServeMux
 	seen     *telemetry
+	tracer   trace.Tracer
 	ready    func(context.Context) error // nil: always ready
 	stopping atomic.Bool
 }
@@ -45,7 +47,7 @@ type Service struct {
 // New gives a service without routes of its own that logs to out. The configuration
 // must have been validated.
 func New(id Identity, c LogConfig, out io.Writer) *Service {
-	s := &Service{ID: id, Log: newLogger(out, id, c), config: c, mux: http.NewServeMux()}
+	s := &Service{ID: id, Log: newLogger(out, id, c), config: c, mux: http.NewServeMux(), tracer: noTracer}
 	registry := prometheus.NewRegistry()
 	s.Metrics, s.seen = newTelemetry(registry, id)
 	s.mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, r *http.Request) {
@@ -65,7 +67,7 @@ func New(id Identity, c LogConfig, out io.Writer) *Service {
 // Handle adds a route. The pattern is one of [http.ServeMux]; the name is the
 // request's route in metrics, logs and traces.
 func (s *Service) Handle(pattern, name string, h http.HandlerFunc) {
-	s.mux.Handle(pattern, s.route(name, h))
+	s.mux.Handle(pattern, s.route(pattern, name, h))
 }
 
 // HandleQuietly adds a route for operators, which is neither counted nor logged.

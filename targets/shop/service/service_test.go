@@ -94,7 +94,7 @@ func TestWhatIsLogged(t *testing.T) {
 	id := Identity{Service: "web", Release: "5.8.0", Region: "us", Zone: "us-a"}
 	s := New(id, LogConfig{Level: "info", Slow: 50 * time.Millisecond, SampleEvery: 10}, &out)
 	answer := func(status int, wait time.Duration) {
-		h := s.route("home", func(w http.ResponseWriter, _ *http.Request) {
+		h := s.route("GET /", "home", func(w http.ResponseWriter, _ *http.Request) {
 			time.Sleep(wait)
 			w.WriteHeader(status)
 		})

@@ -34,7 +34,7 @@ func IdentityFromEnv(service string, getenv func(string) string) Identity {
 func newLogger(w io.Writer, id Identity, c LogConfig) *slog.Logger {
 	level, _ := c.level()
 	h := slog.NewJSONHandler(w, &slog.HandlerOptions{Level: level})
-	return slog.New(h).With("service", id.Service, "release", id.Release, "region", id.Region, "zone", id.Zone)
+	return slog.New(traceLog{h}).With("service", id.Service, "release", id.Release, "region", id.Region, "zone", id.Zone)
 }
 
 func (c LogConfig) level() (slog.Level, error) {
@@ -78,8 +78,8 @@ func newTelemetry(registry *prometheus.Registry, id Identity) (prometheus.Regist
 	return own, t
 }
 
-// route wraps a handler: request id, identity headers, metrics, log line.
-func (s *Service) route(name string, next http.HandlerFunc) http.Handler {
+// route wraps a handler: request id, trace, identity headers, metrics, log line.
+func (s *Service) route(pattern, name string, next http.HandlerFunc) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		began := time.Now()
 		requestID := r.Header.Get("X-Request-Id")
@@ -87,6 +87,7 @@ func (s *Service) route(name string, next http.HandlerFunc) http.Handler {
 			requestID = rand.Text()
 			r.Header.Set("X-Request-Id", requestID)
 		}
+		r, span := s.serverSpan(r, pattern, name, requestID)
 		h := w.Header()
 		h.Set("X-Request-Id", requestID)
 		h.Set("X-Release", s.ID.Release)
@@ -96,7 +97,9 @@ func (s *Service) route(name string, next http.HandlerFunc) http.Handler {
 		s.seen.inFlight.Inc()
 		defer func() {
 			s.seen.inFlight.Dec()
-			s.finish(name, r, requestID, cmp.Or(seen.status, http.StatusOK), time.Since(began))
+			status := cmp.Or(seen.status, http.StatusOK)
+			s.finish(name, r, requestID, status, time.Since(began))
+			answered(span, status)
 		}()
 		next(seen, r)
 	})

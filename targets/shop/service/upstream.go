@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/otel/propagation"
 )
 
 // maxUpstreamBody bounds an answer; 100 products are 200 KiB.
@@ -21,6 +22,7 @@ const maxUpstreamBody = 4 << 20
 type UpstreamError struct {
 	Status  int // of the last answer; 0 when there was none
 	Timeout bool
+	Sent    int    // attempts that may have reached the other side; 0: it knows nothing of the call
 	Answer  []byte // the body of that answer
 	err     error
 }
@@ -121,8 +123,13 @@ func (c *Upstream) Call(ctx context.Context, call Call) ([]byte, error) {
 		}
 	}
 	c.budget.deposit()
+	sent := 0
 	for attempt := 0; ; attempt++ {
-		answer, err := c.attempt(ctx, call, body)
+		answer, err := c.attempt(ctx, call, body, attempt, &sent)
+		var up *UpstreamError
+		if errors.As(err, &up) {
+			up.Sent = sent
+		}
 		if err == nil || !retryable(err) || attempt == c.config.Retries || ctx.Err() != nil {
 			return answer, err
 		}
@@ -133,14 +140,22 @@ func (c *Upstream) Call(ctx context.Context, call Call) ([]byte, error) {
 	}
 }
 
-func (c *Upstream) attempt(ctx context.Context, call Call, body []byte) ([]byte, error) {
+// attempt makes one attempt, and counts it in sent once it has a connection: from then
+// on nobody can say that the other side did not get it.
+func (c *Upstream) attempt(ctx context.Context, call Call, body []byte, number int, sent *int) ([]byte, error) {
 	began := time.Now()
 	ctx, cancel := context.WithTimeout(ctx, c.config.Timeout)
 	defer cancel()
+	connected := false
+	ctx, span := c.startCall(ctx, call, number, &connected)
 	answer, err := c.fetch(ctx, call, body)
+	if connected {
+		*sent++
+	}
 	if err == nil && !json.Valid(answer) {
 		err = &UpstreamError{Status: http.StatusOK, err: fmt.Errorf("the answer of %s is not JSON", c.name)}
 	}
+	endCall(span, err)
 	c.duration.Observe(time.Since(began).Seconds())
 	c.requests.WithLabelValues(upstreamResult(err)).Inc()
 	return answer, err
@@ -154,11 +169,12 @@ func (c *Upstream) fetch(ctx context.Context, call Call, body []byte) ([]byte, e
 	for name, values := range call.Header {
 		req.Header[name] = values
 	}
-	for _, name := range []string{"X-Request-Id", "X-Tenant", "X-App-Version", "X-Region"} {
+	for _, name := range []string{"X-Request-Id", "X-Tenant", "X-App-Version", "X-Cohort", "X-Region"} {
 		if v := call.From.Get(name); v != "" {
 			req.Header.Set(name, v)
 		}
 	}
+	w3c.Inject(ctx, propagation.HeaderCarrier(req.Header))
 	if body != nil {
 		req.Header.Set("Content-Type", "application/json")
 	}

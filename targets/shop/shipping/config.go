@@ -78,7 +78,7 @@ func (c Config) Validate() error {
 		group = errors.New("queue.group is empty; want the name of a group")
 	}
 	return errors.Join(
-		c.Log.Validate(),
+		c.Base.Validate(),
 		c.Database.Validate(),
 		address,
 		c.Queue.Validate(),

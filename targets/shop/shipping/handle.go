@@ -5,44 +5,55 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"go.opentelemetry.io/otel/attribute"
 )
 
 // handle makes one attempt at a message: it is done, parked, or waits for the next one.
 func (s *session) handle(m message) {
+	ctx, end := s.Consume(s.work, "ship order", m.trace(), attribute.String("messaging.destination.name", s.config.Queue.Stream),
+		attribute.String("messaging.message.id", m.id), attribute.Int("deliveries", m.deliveries))
+	end(s.attempt(ctx, m))
+}
+
+// attempt tells also what kept a message from being done, which was dealt with.
+func (s *session) attempt(ctx context.Context, m message) error {
 	if m.values == nil {
-		s.Log.Warn("message is gone from the stream", "message", m.id)
-		s.finish(m)
-		return
+		s.Log.WarnContext(ctx, "message is gone from the stream", "message", m.id)
+		s.finish(ctx, m)
+		return nil
 	}
 	if most := s.config.Retry.Deliveries; most > 0 && m.deliveries > most {
-		s.park(m, fmt.Errorf("given out %d times, and never done", m.deliveries))
-		return
+		err := fmt.Errorf("given out %d times, and never done", m.deliveries)
+		s.park(ctx, m, err)
+		return err
 	}
 	began := time.Now()
-	again, err := s.ship(m)
+	again, err := s.ship(ctx, m)
 	s.seen.duration.Observe(time.Since(began).Seconds())
 	switch {
 	case err == nil:
 		s.databaseDown.Store(false)
-		if s.finish(m) {
+		if s.finish(ctx, m) {
 			s.seen.handled.WithLabelValues(map[bool]string{false: "shipped", true: "again"}[again]).Inc()
 			s.seen.last.SetToCurrentTime()
 		}
 	case !lies(err):
-		s.trouble(m, err)
+		s.trouble(ctx, m, err)
 	default:
 		s.seen.failed.WithLabelValues("message").Inc()
 		if most := s.config.Retry.Attempts; most > 0 && m.deliveries >= most {
-			s.park(m, err)
-			return
+			s.park(ctx, m, err)
+			return err
 		}
-		s.Log.Warn("message cannot be handled", "message", m.id, "attempt", m.deliveries, "err", err.Error())
+		s.Log.WarnContext(ctx, "message cannot be handled", "message", m.id, "attempt", m.deliveries, "err", err.Error())
 		s.wait(m, backoff(s.config.Retry.Backoff, s.config.Retry.MaxBackoff, m.deliveries), true)
 	}
+	return err
 }
 
 // ship hands the order of a message to the warehouse. What it does wrong is an error too.
-func (s *session) ship(m message) (again bool, err error) {
+func (s *session) ship(ctx context.Context, m message) (again bool, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = bad("panic: %v", p)
@@ -52,32 +63,32 @@ func (s *session) ship(m message) (again bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	ctx, cancel := context.WithTimeout(s.work, s.config.Database.QueryTimeout)
+	ctx, cancel := context.WithTimeout(ctx, s.config.Database.QueryTimeout)
 	defer cancel()
 	return s.store.ship(ctx, o)
 }
 
 // park puts a message aside, with the reason.
-func (s *session) park(m message, reason error) {
-	ctx, cancel := context.WithTimeout(s.work, s.config.Database.QueryTimeout)
+func (s *session) park(ctx context.Context, m message, reason error) {
+	ctx, cancel := context.WithTimeout(ctx, s.config.Database.QueryTimeout)
 	defer cancel()
 	if err := s.store.park(ctx, s.config.Queue.Stream, m, reason.Error()); err != nil {
-		s.trouble(m, err)
+		s.trouble(ctx, m, err)
 		return
 	}
-	s.Log.Error("message parked", "message", m.id, "deliveries", m.deliveries, "err", reason.Error())
-	if s.finish(m) {
+	s.Log.ErrorContext(ctx, "message parked", "message", m.id, "deliveries", m.deliveries, "err", reason.Error())
+	if s.finish(ctx, m) {
 		s.seen.parked.Inc()
 	}
 }
 
 // trouble has a message wait that is not to blame: the database was not to be had, or the
 // time for a clean stop is over.
-func (s *session) trouble(m message, err error) {
+func (s *session) trouble(ctx context.Context, m message, err error) {
 	if s.work.Err() == nil {
 		s.seen.failed.WithLabelValues("database").Inc()
 		if !s.databaseDown.Swap(true) {
-			s.Log.Error("database", "message", m.id, "err", err.Error())
+			s.Log.ErrorContext(ctx, "database", "message", m.id, "err", err.Error())
 		}
 	}
 	m.troubles++
@@ -86,8 +97,8 @@ func (s *session) trouble(m message, err error) {
 
 // finish takes a message off the queue, after what came of it was committed. When that
 // fails the message comes once more, which changes nothing.
-func (s *session) finish(m message) bool {
-	if err := s.queue.done(s.work, m.id); err != nil {
+func (s *session) finish(ctx context.Context, m message) bool {
+	if err := s.queue.done(ctx, m.id); err != nil {
 		s.fail(err)
 		return false
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"faultlab/targets/shop/api"
+	"faultlab/targets/shop/service"
 )
 
 // message is one of the queue's that this worker holds.
@@ -13,6 +14,12 @@ type message struct {
 	values     map[string]any // nil: it is gone from the stream
 	deliveries int            // how often it was given to a worker, this time included
 	troubles   int            // attempts of this worker that the database spoilt
+}
+
+// trace names the trace that the message belongs to; "" if it says none.
+func (m message) trace() string {
+	s, _ := m.values[service.TraceField].(string)
+	return s
 }
 
 // text is the message as it is parked.

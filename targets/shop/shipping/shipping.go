@@ -44,7 +44,7 @@ func Build(ctx context.Context, on *service.Service, c *Config) (closing func(),
 		// One for the reader, one for the lag, one for readyz, and one for each message in work.
 		queue: &queue{config: c.Queue, consumer: name, redis: service.OpenQueue(c.Queue.QueueConfig, Name, c.Queue.Concurrency+3)},
 	}
-	on.Metrics.MustRegister(append(service.PoolMetrics(pool), w.seen.collectors(w.queue)...)...)
+	on.Metrics.MustRegister(append(service.PoolMetrics(pool.Pool), w.seen.collectors(w.queue)...)...)
 	on.ReadyWhen(w.ready)
 	var wg sync.WaitGroup
 	taking, stop := context.WithCancel(ctx)

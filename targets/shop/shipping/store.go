@@ -8,32 +8,37 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
-	"github.com/jackc/pgx/v5/pgxpool"
 
 	"faultlab/targets/shop/api"
+	"faultlab/targets/shop/service"
 )
 
 // store keeps shipments in PostgreSQL.
 type store struct {
-	pool *pgxpool.Pool
+	pool *service.Database
 }
 
-const orderSQL = `SELECT key, state, total_cents, tenant, region FROM orders WHERE id = $1`
+const orderSQL = `-- name: order
+SELECT key, state, total_cents, tenant, region FROM orders WHERE id = $1`
 
 // An order that was shipped is not shipped again, however often it is told.
-const shipSQL = `INSERT INTO shipments (order_id, tenant, region, items) VALUES ($1, $2, $3, $4) ON CONFLICT (order_id) DO NOTHING`
+const shipSQL = `-- name: ship
+INSERT INTO shipments (order_id, tenant, region, items) VALUES ($1, $2, $3, $4) ON CONFLICT (order_id) DO NOTHING`
 
 // Checkout sends what is in its outbox again when the queue's memory was lost.
-const handledSQL = `DELETE FROM outbox WHERE order_id = $1`
+const handledSQL = `-- name: handled
+DELETE FROM outbox WHERE order_id = $1`
 
-const parkedSQL = `DELETE FROM outbox WHERE order_id = $1 AND body::text = $2`
+const parkedSQL = `-- name: handled
+DELETE FROM outbox WHERE order_id = $1 AND body::text = $2`
 
-const parkSQL = `INSERT INTO parked (stream, message_id, message, reason, deliveries) VALUES ($1, $2, $3, $4, $5)
+const parkSQL = `-- name: park
+INSERT INTO parked (stream, message_id, message, reason, deliveries) VALUES ($1, $2, $3, $4, $5)
 ON CONFLICT (stream, message_id) DO NOTHING`
 
 // ship writes the shipment of a paid order down once. again says that it was there.
 func (s *store) ship(ctx context.Context, o api.PaidOrder) (again bool, err error) {
-	err = pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
+	err = s.pool.InTx(ctx, func(tx pgx.Tx) error {
 		var key, state, tenant, region string
 		var total int64
 		err := tx.QueryRow(ctx, orderSQL, o.ID).Scan(&key, &state, &total, &tenant, &region)
@@ -64,7 +69,7 @@ func (s *store) ship(ctx context.Context, o api.PaidOrder) (again bool, err erro
 // park writes a message down that cannot be handled. Checkout need not send it again; the
 // same order in another message is not concerned.
 func (s *store) park(ctx context.Context, stream string, m message, reason string) error {
-	err := pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
+	err := s.pool.InTx(ctx, func(tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, parkSQL, stream, m.id, m.text(), clean(reason), m.deliveries); err != nil {
 			return err
 		}

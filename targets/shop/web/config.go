@@ -43,7 +43,7 @@ func DefaultConfig() Config {
 // Validate checks every value against its range.
 func (c Config) Validate() error {
 	return errors.Join(
-		c.Log.Validate(),
+		c.Base.Validate(),
 		c.Catalog.Validate("catalog"),
 		c.Checkout.Validate("checkout"),
 		service.Between("home.featured", c.Home.Featured, 1, 40),

@@ -108,7 +108,8 @@ func (s *site) failed(w http.ResponseWriter, r *http.Request, upstream string, e
 		service.Fail(w, r, 499, "caller_gone", "the caller gave up")
 		return
 	}
-	s.Log.Error(upstream+" call failed", "err", err.Error(), "request_id", service.RequestID(r))
+	service.Failed(r, err)
+	s.Log.ErrorContext(r.Context(), upstream+" call failed", "err", err.Error(), "request_id", service.RequestID(r))
 	if up != nil && (up.Timeout || up.Status == http.StatusGatewayTimeout) {
 		service.Fail(w, r, http.StatusGatewayTimeout, "upstream_timeout", upstream+" did not answer in time")
 		return
