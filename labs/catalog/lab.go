@@ -54,14 +54,20 @@ type Step struct {
 
 // Deploy is a change committed to the workspace as a person would, and rolled out.
 type Deploy struct {
+	// Change is the name of one of [workspace.Changes], instead of author, message, edits
+	// and run.
+	Change string `yaml:"change"`
+
 	Author  string `yaml:"author"` // "Name <mail>"
 	Message string `yaml:"message"`
 	Edits   []Edit `yaml:"edits"`
-	Up      bool   `yaml:"up"` // run docker compose up -d afterwards
+	Up      bool   `yaml:"up"`  // run docker compose up -d afterwards
+	Run     string `yaml:"run"` // what the author runs after the commit and up, by bash on the bastion, in the workspace
 }
 
 // Edit replaces one text by another in a file of the workspace. Old must stand
-// there exactly as often as Times says (default: once).
+// there exactly as often as Times says (default: once). Without Old the file is a new one.
+// {{SHOP_NET}} in either stands for the first three octets of the shop's network.
 type Edit struct {
 	File  string `yaml:"file"`
 	Old   string `yaml:"old"`

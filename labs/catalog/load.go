@@ -164,6 +164,9 @@ func Read(dir fs.FS, id, variant string) (*Lab, error) {
 		return nil, fmt.Errorf("lab %s: lab.yaml: %w", id, err)
 	}
 	l.ID, l.Variant = id, v
+	if err := l.fillChanges(); err != nil {
+		return nil, fmt.Errorf("lab %s: lab.yaml: %w", id, err)
+	}
 	for name, to := range map[string]*string{"brief.md": &l.Brief, "debrief.md": &l.Debrief} {
 		b, err := fs.ReadFile(dir, name)
 		if err != nil {

@@ -9,6 +9,7 @@ import (
 
 	"faultlab/faults/engine"
 	"faultlab/labs/catalog"
+	"faultlab/targets/workspace"
 )
 
 // bastion runs a shell script in the bastion, in the workspace, and gives what it
@@ -65,27 +66,47 @@ func (c *Control) deploy(ctx context.Context, d catalog.Deploy) error {
 	c.changing.Lock()
 	defer c.changing.Unlock()
 	for _, e := range d.Edits {
-		old, err := c.bastion(ctx, "cat -- "+quote(e.File), nil)
-		if err != nil {
-			return err
-		}
-		want := max(1, e.Times)
-		if n := strings.Count(old, e.Old); n != want {
-			return fmt.Errorf("%s holds %q %d times; want %d", e.File, e.Old, n, want)
-		}
-		if _, err := c.bastion(ctx, "cat > "+quote(e.File), strings.NewReader(strings.ReplaceAll(old, e.Old, e.New))); err != nil {
+		e.Old, e.New = workspace.Localize(e.Old, prefix3(c.shop)), workspace.Localize(e.New, prefix3(c.shop))
+		if err := c.edit(ctx, e); err != nil {
 			return err
 		}
 	}
-	script := commitScript(d)
-	if d.Up {
-		script += "\ndocker compose up -d --quiet-pull"
-	}
-	if _, err := c.bastion(ctx, script, nil); err != nil {
+	if _, err := c.bastion(ctx, deployScript(d), nil); err != nil {
 		return err
 	}
 	c.line.add(Event{Actor: "system", Kind: "break", Secret: true, Text: "deployed: " + firstLine(d.Message)})
 	return nil
+}
+
+// edit makes one edit in the workspace.
+func (c *Control) edit(ctx context.Context, e catalog.Edit) error {
+	name := quote(e.File)
+	if e.Old == "" {
+		_, err := c.bastion(ctx, "set -eC; mkdir -p -- \"$(dirname -- "+name+")\"; cat > "+name, strings.NewReader(e.New))
+		return err
+	}
+	old, err := c.bastion(ctx, "cat -- "+name, nil)
+	if err != nil {
+		return err
+	}
+	want := max(1, e.Times)
+	if n := strings.Count(old, e.Old); n != want {
+		return fmt.Errorf("%s holds %q %d times; want %d", e.File, e.Old, n, want)
+	}
+	_, err = c.bastion(ctx, "cat > "+name, strings.NewReader(strings.ReplaceAll(old, e.Old, e.New)))
+	return err
+}
+
+// deployScript commits what has changed, and runs what the author runs then.
+func deployScript(d catalog.Deploy) string {
+	script := commitScript(d)
+	if d.Up {
+		script += "\ndocker compose up -d --quiet-pull"
+	}
+	if d.Run != "" {
+		script += "\n" + d.Run
+	}
+	return script
 }
 
 // commitScript commits what has changed as the deploy's author does: now, and by the

@@ -38,16 +38,18 @@ type Release struct {
 // Releases returns every tag that a lab may use, oldest first per service.
 func Releases() []Release {
 	var out []Release
-	for _, tag := range []string{"5.7.2", "5.8.0", "5.9.0"} {
+	for _, tag := range []string{"5.7.2", "5.8.0", "5.9.0", "5.10.0"} {
 		out = append(out, shop("web", tag))
 	}
-	for _, tag := range []string{"2.12.0", "2.13.1", "2.14.0", "2.15.0"} {
+	for _, tag := range []string{"2.12.0", "2.13.1", "2.14.0", "2.15.0", "2.16.0", "2.17.0"} {
 		out = append(out, shop("catalog", tag))
 	}
 	partner := shop("payments", "2026.2")
 	partner.Entrypoint = []string{"sh", "-c", "echo journal: /tmp/charges > /tmp/payments.yaml && exec shop payments --config /tmp/payments.yaml"}
-	out = append(out, shop("checkout", "3.4.0"), partner,
-		shop("shipping", "1.0.0"), shop("reports", "1.0.0"), shop("host", "1.0.0"))
+	for _, tag := range []string{"3.4.0", "3.5.0", "3.6.0"} {
+		out = append(out, shop("checkout", tag))
+	}
+	out = append(out, partner, shop("shipping", "1.0.0"), shop("reports", "1.0.0"), shop("reports", "1.1.0"), shop("host", "1.0.0"))
 	return append(out,
 		Release{
 			Service:    "edge",

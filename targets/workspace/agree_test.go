@@ -88,8 +88,8 @@ func TestSettingsOfOrders(t *testing.T) {
 	}
 	h := host.DefaultConfig()
 	settings(t, "config/host.yaml", &h)
-	if len(h.Programs) != 2 || h.Programs[0].Environment["SHOP_RELEASE"] != reports.Releases[len(reports.Releases)-1].Version {
-		t.Errorf("the machine jobs runs %+v; want the last release of reports, and edge-stats", h.Programs)
+	if len(h.Programs) != 2 || h.Programs[0].Environment["SHOP_RELEASE"] != reports.Releases[0].Version {
+		t.Errorf("the machine jobs runs %+v; want the first release of reports, and edge-stats", h.Programs)
 	}
 }
 

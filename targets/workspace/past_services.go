@@ -55,7 +55,7 @@ payments:
   breaker:
     failures: 5        # in a row that open it; 0: no breaker
     open_for: 5s
-`, cut("config/checkout.yaml", "# The payment partners,", "\nworkers:")},
+`, strings.Replace(cut("config/checkout.yaml", "# The payment partners,", "\nworkers:"), deadlineKey(), "", 1)},
 			{"RUNBOOK.md", whoOwnsWhat, cut("RUNBOOK.md", "## Payments", whoOwnsWhat) + whoOwnsWhat},
 		}}}
 }

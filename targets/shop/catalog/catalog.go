@@ -43,6 +43,7 @@ type catalog struct {
 	cache    *cache
 	memo     *Memo    // nil where the release has none
 	suggest  *Suggest // nil where the release has none
+	prices   pricer   // nil where the release has none
 	lookups  *prometheus.CounterVec
 }
 
@@ -68,6 +69,14 @@ func BuildOn(store Products, on *service.Service, c *Config) (closing func(), er
 	s := &catalog{Service: on, config: *c, store: store, cache: openCache(c.Cache)}
 	if s.features, err = service.Find(Releases, Name, on.ID.Release); err != nil {
 		return nil, err
+	}
+	if real, ok := store.(*Store); ok {
+		if s.features.single {
+			s.store = single{real}
+		}
+		if s.features.prices {
+			s.prices = real
+		}
 	}
 	s.lookups = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "cache_lookups_total", Help: "Lookups of finished answers, by cache and result (hit, miss or error).",
@@ -151,6 +160,7 @@ func (c *catalog) limit(w http.ResponseWriter, r *http.Request, usual, most int)
 // answer replies with what load gives. Answers with a cacheKey come from the
 // short-lived cache where possible.
 func (c *catalog) answer(w http.ResponseWriter, r *http.Request, cacheKey string, load loader) {
+	cacheKey, load = c.priced(r, cacheKey, load)
 	var memoKey string
 	if c.memo != nil {
 		memoKey = MemoKey(r)

@@ -11,6 +11,8 @@ type features struct {
 	prefix  bool // the last word of a search may be incomplete
 	memo    bool // finished answers are remembered
 	suggest bool // suggestions learn from what was shown
+	single  bool // lists are read product by product
+	prices  bool // tenants have prices of their own
 }
 
 // Releases are all releases, oldest first.
@@ -48,5 +50,21 @@ var Releases = []service.Release[features]{
 			"Removed: the memo of finished answers, the short cache serves the same purpose",
 		},
 		Features: features{related: true, prefix: true, suggest: true},
+	},
+	{
+		Version: "2.16.0",
+		Changes: []string{
+			"Changed: lists and product pages read a product in one and the same way, so that they never differ",
+			"Removed: GET /v1/suggest, its index moves to a service of its own",
+		},
+		Features: features{related: true, prefix: true, single: true},
+	},
+	{
+		Version: "2.17.0",
+		Changes: []string{
+			"Added: pages show a tenant's own prices (table price_rules)",
+			"Removed: GET /v1/suggest, its index moves to a service of its own",
+		},
+		Features: features{related: true, prefix: true, prices: true},
 	},
 }

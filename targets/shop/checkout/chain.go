@@ -41,7 +41,7 @@ func newChain(s *checkout) *chain {
 		}, []string{"from", "to", "reason"}),
 	}
 	for _, p := range s.config.Payments.Providers {
-		c.providers = append(c.providers, newProvider(p, s.Metrics))
+		c.providers = append(c.providers, newProvider(p, s))
 	}
 	s.store.first = c.providers[0].name
 	s.Metrics.MustRegister(c.charges, c.failovers)
@@ -50,9 +50,9 @@ func newChain(s *checkout) *chain {
 
 // newProvider gives a listed provider. Its metrics are those of the only partner, with
 // its name as a label, and those of its pool.
-func newProvider(c ProviderConfig, register prometheus.Registerer) *partner {
-	register = prometheus.WrapRegistererWith(prometheus.Labels{"provider": c.Name}, register)
-	p := newPartner(c.PartnerConfig, register)
+func newProvider(c ProviderConfig, s *checkout) *partner {
+	register := prometheus.WrapRegistererWith(prometheus.Labels{"provider": c.Name}, s.Metrics)
+	p := newPartner(c.PartnerConfig, s, register)
 	p.name = c.Name
 	p.pool = newPool(c.Pool, "provider_calls", poolHelp{
 		place:   "a call of " + c.Name,

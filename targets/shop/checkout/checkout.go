@@ -19,6 +19,7 @@ import (
 type checkout struct {
 	*service.Service
 	config  Config
+	release features
 	store   *store
 	cashier cashier
 	workers *pool
@@ -36,7 +37,8 @@ type cashier interface {
 
 // Build adds checkout's routes to a service and begins to settle orders.
 func Build(ctx context.Context, on *service.Service, c *Config) (closing func(), err error) {
-	if _, err := service.Find(Releases, Name, on.ID.Release); err != nil {
+	release, err := service.Find(Releases, Name, on.ID.Release)
+	if err != nil {
 		return nil, err
 	}
 	pool, err := service.OpenDatabase(ctx, c.Database, Name)
@@ -44,7 +46,7 @@ func Build(ctx context.Context, on *service.Service, c *Config) (closing func(),
 		return nil, err
 	}
 	s := &checkout{
-		Service: on, config: *c, store: &store{pool: pool, outbox: c.Queue.Address != ""},
+		Service: on, config: *c, release: release, store: &store{pool: pool, outbox: c.Queue.Address != ""},
 		orders: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "orders_total", Help: "Orders that reached a state, and those left pending, by state.",
 		}, []string{"state"}),

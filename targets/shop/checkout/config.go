@@ -10,19 +10,6 @@ import (
 // Name of the service.
 const Name = "checkout"
 
-// Releases are all releases, oldest first.
-var Releases = []service.Release[struct{}]{
-	{
-		Version: "3.4.0",
-		Changes: []string{
-			"Added: orders whose payment is not known are settled with the partner",
-			"Added: configuration keys workers.max and workers.wait",
-			"Added: payments.providers lists several partners, payments.failover says when the next one is asked",
-			"Added: the queue that queue.address names is told of paid orders",
-		},
-	},
-}
-
 // Config is the configuration file of checkout.
 type Config struct {
 	service.Base `yaml:",inline"`
@@ -38,6 +25,7 @@ type Config struct {
 type PaymentsConfig struct {
 	PartnerConfig `yaml:",inline"` // url default http://primary.payments.example:8080
 	Failover      Failover         `yaml:"failover"`  // off, open-breaker or error; default open-breaker
+	Deadline      time.Duration    `yaml:"deadline"`  // from 3.6.0 on: of a charge with all its attempts; 0 = none, up to 1m; default 0
 	Providers     []ProviderConfig `yaml:"providers"` // in the order in which they are asked; default empty
 }
 
@@ -92,6 +80,7 @@ func (c Config) Validate() error {
 		c.Base.Validate(),
 		c.Database.Validate(),
 		c.Payments.Validate("payments"),
+		service.Between("payments.deadline", c.Payments.Deadline, 0, time.Minute),
 		c.Payments.validateProviders(),
 		c.Workers.Validate("workers"),
 		service.Between("settle.every", c.Settle.Every, 100*time.Millisecond, time.Hour),

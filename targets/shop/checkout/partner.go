@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/sony/gobreaker/v2"
@@ -31,10 +32,15 @@ type partner struct {
 	header   http.Header
 	breaker  *gobreaker.CircuitBreaker[api.Charge] // nil: none
 	pool     *pool                                 // nil: none
+	release  features
+	deadline time.Duration // of a charge; see [PaymentsConfig]
 }
 
-func newPartner(c PartnerConfig, register prometheus.Registerer) *partner {
-	p := &partner{upstream: service.NewUpstream("payments", c.UpstreamConfig, register), header: http.Header{}}
+func newPartner(c PartnerConfig, s *checkout, register prometheus.Registerer) *partner {
+	p := &partner{
+		upstream: service.NewUpstream("payments", s.release.setUp(c.UpstreamConfig), register), header: http.Header{},
+		release: s.release, deadline: s.config.Payments.Deadline,
+	}
 	if c.APIKey != "" {
 		p.header.Set("Authorization", "Bearer "+c.APIKey)
 	}
@@ -79,6 +85,8 @@ func (p *partner) charge(r *http.Request, c api.ChargeRequest, claim func(contex
 				return api.Charge{}, unasked{err}
 			}
 		}
+		ctx, cancel := p.release.charging(ctx, p.deadline)
+		defer cancel()
 		return p.post(ctx, r.Header, "/v1/charges", c)
 	}
 	if p.breaker == nil {

@@ -16,7 +16,7 @@ type single struct {
 }
 
 func newSingle(s *checkout) *single {
-	return &single{s, newPartner(s.config.Payments.PartnerConfig, s.Metrics)}
+	return &single{s, newPartner(s.config.Payments.PartnerConfig, s, s.Metrics)}
 }
 
 func (s *single) pay(r *http.Request, o api.Order) (api.Order, error) {

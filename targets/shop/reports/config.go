@@ -10,17 +10,6 @@ import (
 // Name of the service.
 const Name = "reports"
 
-// Releases are all releases, oldest first.
-var Releases = []service.Release[struct{}]{
-	{
-		Version: "1.0.0",
-		Changes: []string{
-			"Added: sales per region and day, and the products that sold best",
-			"Added: orders are read in chunks, with a pause between them",
-		},
-	},
-}
-
 // Config is the configuration file of reports.
 type Config struct {
 	service.Base     `yaml:",inline"`
@@ -31,6 +20,7 @@ type Config struct {
 	Top              int                    `yaml:"top"`               // products of a day; 0 to 1000, default 10
 	StatementTimeout time.Duration          `yaml:"statement_timeout"` // by the server; 0 = none, up to 24h; default 2s
 	Chunk            ChunkConfig            `yaml:"chunk"`
+	Featured         FeaturedConfig         `yaml:"featured"`
 }
 
 // ChunkConfig says how orders are read, so that others get their turn.
@@ -48,7 +38,8 @@ func DefaultConfig() Config {
 		Base:     service.DefaultBase(),
 		Database: database,
 		Every:    time.Hour, Limit: 15 * time.Minute, Days: 2, Top: 10, StatementTimeout: 2 * time.Second,
-		Chunk: ChunkConfig{Size: 1000, Pause: 100 * time.Millisecond, Retries: 2},
+		Chunk:    ChunkConfig{Size: 1000, Pause: 100 * time.Millisecond, Retries: 2},
+		Featured: FeaturedConfig{Catalog: service.DefaultUpstream("http://catalog.shop.internal:8081"), Wait: 30 * time.Second},
 	}
 }
 
@@ -66,5 +57,7 @@ func (c Config) Validate() error {
 		service.Between("chunk.size", c.Chunk.Size, 0, 1_000_000_000),
 		service.Between("chunk.pause", c.Chunk.Pause, 0, time.Minute),
 		service.Between("chunk.retries", c.Chunk.Retries, 0, 100),
+		c.Featured.Catalog.Validate("featured.catalog"),
+		service.Between("featured.wait", c.Featured.Wait, time.Second, time.Hour),
 	)
 }

@@ -32,7 +32,11 @@ func (r *reports) report(ctx context.Context) (rows int, err error) {
 	if err != nil {
 		return 0, err
 	}
-	return turn.write(ctx, since, t, r.config.Top)
+	rows, err = turn.write(ctx, since, t, r.config.Top)
+	if err == nil && r.features.featured {
+		err = r.feature(ctx, turn, t)
+	}
+	return rows, err
 }
 
 // read sums up the orders since a time, the newest first, chunk by chunk.

@@ -15,8 +15,10 @@ import (
 // reports is the batch job with its schedule.
 type reports struct {
 	*service.Service
-	config Config
-	store  *store
+	config   Config
+	features features
+	store    *store
+	catalog  *service.Upstream // nil where the release does not call it
 
 	runs                          *prometheus.CounterVec
 	chunks, retries               prometheus.Counter
@@ -25,7 +27,8 @@ type reports struct {
 
 // Build has a service make reports on its schedule.
 func Build(ctx context.Context, on *service.Service, c *Config) (closing func(), err error) {
-	if _, err := service.Find(Releases, Name, on.ID.Release); err != nil {
+	release, err := service.Find(Releases, Name, on.ID.Release)
+	if err != nil {
 		return nil, err
 	}
 	pool, err := service.OpenDatabase(ctx, c.Database, Name)
@@ -39,7 +42,7 @@ func Build(ctx context.Context, on *service.Service, c *Config) (closing func(),
 		return prometheus.NewCounter(prometheus.CounterOpts{Name: name, Help: help})
 	}
 	r := &reports{
-		Service: on, config: *c, store: &store{pool},
+		Service: on, config: *c, features: release, store: &store{pool},
 		runs: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "report_runs_total", Help: "Runs, by result (ok, failed, or skipped: another one was running).",
 		}, []string{"result"}),
@@ -49,6 +52,9 @@ func Build(ctx context.Context, on *service.Service, c *Config) (closing func(),
 		last:     set("report_last_success_timestamp_seconds", "When a run last ended well; 0: never."),
 		duration: set("report_last_duration_seconds", "Time the last run took that ended well."),
 		rows:     set("report_last_rows", "Rows the last run wrote that ended well."),
+	}
+	if release.featured {
+		r.catalog = service.NewUpstream("catalog", c.Featured.Catalog, on.Metrics)
 	}
 	for _, result := range []string{ok, failed, skipped} {
 		r.runs.WithLabelValues(result)

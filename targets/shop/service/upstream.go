@@ -70,6 +70,7 @@ type Upstream struct {
 }
 
 // NewUpstream gives what calls the service of a name. It counts its calls in register.
+// A timeout of 0, which no configuration can have, is none.
 func NewUpstream(name string, c UpstreamConfig, register prometheus.Registerer) *Upstream {
 	upstream := prometheus.Labels{"upstream": name}
 	client := &Upstream{
@@ -144,8 +145,11 @@ func (c *Upstream) Call(ctx context.Context, call Call) ([]byte, error) {
 // on nobody can say that the other side did not get it.
 func (c *Upstream) attempt(ctx context.Context, call Call, body []byte, number int, sent *int) ([]byte, error) {
 	began := time.Now()
-	ctx, cancel := context.WithTimeout(ctx, c.config.Timeout)
-	defer cancel()
+	if c.config.Timeout > 0 { // in configurations it always is
+		bounded, cancel := context.WithTimeout(ctx, c.config.Timeout)
+		defer cancel()
+		ctx = bounded
+	}
 	connected := false
 	ctx, span := c.startCall(ctx, call, number, &connected)
 	answer, err := c.fetch(ctx, call, body)

@@ -9,6 +9,7 @@ const Name = "web"
 type features struct {
 	related  bool // product pages carry related products
 	recorder bool // pages are recorded for replay
+	suggest  bool // searches come with what else to search for
 }
 
 // Releases are all releases, oldest first.
@@ -36,5 +37,13 @@ var Releases = []service.Release[features]{
 			"Changed: error answers name the upstream that failed",
 		},
 		Features: features{related: true, recorder: true},
+	},
+	{
+		Version: "5.10.0",
+		Changes: []string{
+			"Added: search pages offer suggestions, where the catalog has them (2.15.0)",
+			"Removed: /debug/replay, customer care uses the logs",
+		},
+		Features: features{related: true, suggest: true},
 	},
 }

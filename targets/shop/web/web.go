@@ -21,7 +21,8 @@ type site struct {
 	features features
 	catalog  *service.Upstream
 	checkout *service.Upstream
-	recorder *Recorder // nil where the release has none
+	recorder *Recorder  // nil where the release has none
+	suggest  *suggester // nil where the release has none
 }
 
 // Build adds web's routes to a service.
@@ -33,6 +34,9 @@ func Build(_ context.Context, on *service.Service, c *Config) (closing func(), e
 	}
 	if s.features, err = service.Find(Releases, Name, on.ID.Release); err != nil {
 		return nil, err
+	}
+	if s.features.suggest {
+		s.suggest = newSuggester(c.Catalog.URL, c.Catalog.MaxIdleConns)
 	}
 	on.Handle("GET /{$}", "home", s.getHome)
 	on.Handle("GET /search", "search", s.getSearch)
@@ -81,6 +85,9 @@ func (s *site) page(w http.ResponseWriter, r *http.Request, path string) {
 			s.failed(w, r, "catalog", err)
 			return
 		}
+	}
+	if query := r.FormValue("q"); s.suggest != nil && query != "" {
+		body = s.suggest.with(query, body)
 	}
 	service.ReplyBody(w, http.StatusOK, body)
 	if s.recorder != nil {
