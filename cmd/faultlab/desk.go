@@ -18,14 +18,18 @@ func newBrief() *cobra.Command {
 		Use: "brief", Short: "What the pager says", Example: "  faultlab brief", Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return withLab(cmd, id, func(ctx context.Context, l *labs.Lab) error {
-				text, err := l.Brief(ctx)
+				b, err := l.Brief(ctx)
 				if err != nil {
 					return err
 				}
 				if asJSON {
-					return printJSON(cmd, map[string]string{"id": l.ID, "brief": text})
+					return printJSON(cmd, struct {
+						ID string `json:"id"`
+						control.Brief
+					}{l.ID, b})
 				}
-				fmt.Fprintln(cmd.OutOrStdout(), text)
+				fmt.Fprintln(cmd.OutOrStdout(), b.Brief)
+				printPages(cmd, b.Pages)
 				return nil
 			})
 		},
@@ -83,6 +87,7 @@ func printStatus(cmd *cobra.Command, s control.Status) error {
 			fmt.Fprintf(cmd.OutOrStdout(), "\n%d failed: %s", n, errorKinds[kind])
 		}
 	}
+	printPages(cmd, s.Pages)
 	fmt.Fprintln(cmd.OutOrStdout())
 	return nil
 }
