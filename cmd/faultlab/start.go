@@ -61,6 +61,7 @@ Lab %s is on (seed %d, pace %s, until %s).
 
   faultlab status         what users see now
   faultlab traces         what requests were made of; faultlab trace ID shows one
+  faultlab alerts         what its own monitoring says, where it has one; faultlab query asks it
   faultlab shell          a shell on the bastion: docker compose, git, psql, dig, curl, ...
   faultlab escalate       page another team, with evidence
   faultlab diagnose       say what it was

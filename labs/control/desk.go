@@ -31,7 +31,7 @@ type Status struct {
 	Scenario string         `json:"scenario"`
 	Phase    string         `json:"phase"`
 	At       time.Time      `json:"at"`
-	Since    time.Time      `json:"paged_at,omitzero"`
+	Since    time.Time      `json:"paged_at,omitzero"` // the incident was told of; zero: there is none
 	Seconds  int            `json:"window_s"`
 	Rate     float64        `json:"requests_per_second"`
 	Want     string         `json:"want"` // what users must get

@@ -54,15 +54,16 @@ func (c *Control) followPager(ctx context.Context) {
 	for ctx.Err() == nil {
 		st := c.keep.get()
 		got, err := c.monitor.Notices(ctx, st.PagerRun, st.PagerSeq)
+		if err == nil {
+			if err = c.noticed(got); err != nil {
+				c.log.Error("a notice of the pager could not be kept", "err", err)
+			}
+		}
 		if err != nil {
 			select {
 			case <-ctx.Done():
 			case <-time.After(time.Second):
 			}
-			continue
-		}
-		if err := c.noticed(got); err != nil {
-			c.log.Error("a notice of the pager could not be kept", "err", err)
 		}
 	}
 }
@@ -71,28 +72,30 @@ func (c *Control) followPager(ctx context.Context) {
 const firingAtMost = 100
 
 // noticed keeps notices: each is an event, and those that fire are what status shows.
-// A notice may come twice after a kill of control, and is not lost.
+// The pager forgets when it is started again: what it then tells again, and the end of
+// what never fired, is no news. After a kill of control an event may be there twice.
 func (c *Control) noticed(got pager.Notices) error {
+	st := c.keep.get()
+	seq, firing := 0, slices.Clone(st.Firing)
+	if st.PagerRun == got.Run {
+		seq = st.PagerSeq
+	}
 	for _, n := range got.Notices {
+		seq = max(seq, n.Seq)
+		at := slices.IndexFunc(firing, func(o pager.Notice) bool { return o.Kind == n.Kind && maps.Equal(o.Labels, n.Labels) })
+		if fires := n.Status == "firing"; fires == (at >= 0) && (!fires || firing[at].StartsAt.Equal(n.StartsAt)) {
+			continue
+		}
+		if at >= 0 {
+			firing = slices.Delete(firing, at, at+1)
+		}
+		if n.Status == "firing" {
+			firing = append(firing, n)
+		}
 		c.line.add(noticeEvent(n))
 	}
-	return c.keep.set(func(s *State) {
-		if s.PagerRun != got.Run {
-			s.PagerRun, s.PagerSeq = got.Run, 0
-		}
-		firing := slices.Clone(s.Firing)
-		for _, n := range got.Notices {
-			s.PagerSeq = max(s.PagerSeq, n.Seq)
-			firing = slices.DeleteFunc(firing, func(o pager.Notice) bool { return o.Kind == n.Kind && maps.Equal(o.Labels, n.Labels) })
-			if n.Status == "firing" {
-				firing = append(firing, n)
-			}
-		}
-		if over := len(firing) - firingAtMost; over > 0 {
-			firing = firing[over:]
-		}
-		s.Firing = firing
-	})
+	firing = firing[max(0, len(firing)-firingAtMost):]
+	return c.keep.set(func(s *State) { s.PagerRun, s.PagerSeq, s.Firing = got.Run, seq, firing })
 }
 
 // noticeEvent is a notice as an event: a page is of the kind alert, since page is what

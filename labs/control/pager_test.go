@@ -42,11 +42,41 @@ func TestPagerIsOnTheTimeline(t *testing.T) {
 	if st := c.keep.get(); st.PagerRun != "r1" || st.PagerSeq != 2 {
 		t.Errorf("read up to %s %d; want r1 2", st.PagerRun, st.PagerSeq)
 	}
-	if err := c.noticed(pager.Notices{Run: "r2", Notices: []pager.Notice{notice(1, "page", "resolved")}}); err != nil {
-		t.Fatal(err)
+}
+
+// A pager that is started again forgets: what it is told again is no second page, what
+// ended is not on for ever, and the end of what never fired is nothing.
+func TestPagerStartedAgain(t *testing.T) {
+	began := time.Now()
+	page := func(seq int, status string, at time.Time) pager.Notice {
+		n := notice(seq, "page", status)
+		n.StartsAt = at
+		return n
 	}
-	if st := c.keep.get(); st.PagerRun != "r2" || st.PagerSeq != 1 || len(c.pages()) != 0 || len(st.Firing) != 1 {
-		t.Errorf("after its end: %s %d, %v; want the ticket alone", st.PagerRun, st.PagerSeq, st.Firing)
+	for name, tt := range map[string]struct {
+		then                   []pager.Notice
+		seq, events, on, count int
+	}{
+		"told again":          {[]pager.Notice{page(1, "firing", began)}, 1, 0, 1, 2},
+		"ended":               {[]pager.Notice{page(1, "resolved", began)}, 1, 1, 0, 1},
+		"ended twice":         {[]pager.Notice{page(1, "resolved", began), page(2, "resolved", began)}, 2, 1, 0, 1},
+		"ended and on anew":   {[]pager.Notice{page(1, "resolved", began), page(2, "firing", began.Add(time.Minute))}, 2, 2, 1, 2},
+		"on since later":      {[]pager.Notice{page(1, "firing", began.Add(time.Minute))}, 1, 1, 1, 2},
+		"a ticket never told": {[]pager.Notice{notice(1, "other", "resolved")}, 1, 0, 1, 2},
+		"nothing":             {nil, 0, 0, 1, 2},
+	} {
+		c := running(t, "3a-memory-leak", "")
+		if err := c.noticed(pager.Notices{Run: "r1", Notices: []pager.Notice{page(1, "firing", began), notice(2, "ticket", "firing")}}); err != nil {
+			t.Fatal(err)
+		}
+		before := len(c.line.list(false))
+		if err := c.noticed(pager.Notices{Run: "r2", Notices: tt.then}); err != nil {
+			t.Fatal(err)
+		}
+		st := c.keep.get()
+		if n := len(c.line.list(false)) - before; st.PagerRun != "r2" || st.PagerSeq != tt.seq || n != tt.events || len(c.pages()) != tt.on || len(st.Firing) != tt.count {
+			t.Errorf("%s: read up to %s %d, %d events, pages on %v, firing %v; want %+v", name, st.PagerRun, st.PagerSeq, n, c.pages(), st.Firing, tt)
+		}
 	}
 }
 

@@ -33,7 +33,7 @@ type Progress struct {
 type Ready struct {
 	StartedAt time.Time `json:"started_at"`
 	BrokenAt  time.Time `json:"broken_at"`
-	PagedAt   time.Time `json:"paged_at"`
+	PagedAt   time.Time `json:"paged_at,omitzero"` // zero: nothing breaks
 	ExpiresAt time.Time `json:"expires_at"`
 	Brief     string    `json:"brief"` // what the pager says
 }

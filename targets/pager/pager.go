@@ -30,7 +30,8 @@ const (
 	maxLabels = 24  // of one alert
 	maxText   = 400 // bytes of one label or annotation
 	kept      = 500 // notices
-	burst     = 60  // new notices at once; after that one a second
+	burst     = 60  // new notices at once
+	refill    = 0.2 // more of them a second, after that
 )
 
 // Notice is that one alert began or ended.
@@ -137,13 +138,13 @@ func (p *Pager) told(n Notice) bool {
 			return o.Status == n.Status && o.StartsAt.Equal(n.StartsAt)
 		}
 	}
-	return n.Status == "resolved" // of what nobody was told
+	return false // an end too: it may have begun before this pager was started again
 }
 
 // may takes one of the notices that are allowed.
 func (p *Pager) may() bool {
 	now := p.now()
-	p.tokens = min(burst, p.tokens+now.Sub(p.filled).Seconds())
+	p.tokens = min(burst, p.tokens+refill*now.Sub(p.filled).Seconds())
 	p.filled = now
 	if p.tokens < 1 {
 		return false
