@@ -93,7 +93,7 @@ func TestSystem(t *testing.T) {
 	if !strings.HasPrefix(text, "FROM base:1\n") {
 		t.Error("not made from the base")
 	}
-	for _, want := range []string{"rootfs/etc/gitconfig", "rootfs/root/.bashrc", "rootfs/usr/local/bin/unpack", "rootfs/etc/amtool/config.yml"} {
+	for _, want := range []string{"rootfs/etc/gitconfig", "rootfs/root/.bashrc", "rootfs/usr/local/bin/unpack", "rootfs/etc/prometheus/amtool.yml"} {
 		if len(Rootfs()[want]) == 0 {
 			t.Errorf("no file %s", want)
 		}
