@@ -122,11 +122,11 @@ func (l *Lab) stream(ctx context.Context, path string, in any, say func(control.
 	}
 }
 
-// Brief is what the pager said.
-func (l *Lab) Brief(ctx context.Context) (string, error) {
-	var out struct{ Brief string }
+// Brief is what the pager said, and says now.
+func (l *Lab) Brief(ctx context.Context) (control.Brief, error) {
+	var out control.Brief
 	err := l.call(ctx, http.MethodGet, "/v1/brief", nil, &out)
-	return out.Brief, err
+	return out, err
 }
 
 // Status is what users see now.

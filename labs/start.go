@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"net/http"
 	"regexp"
+	"slices"
 	"time"
 
 	"faultlab/faults/engine"
@@ -21,12 +22,13 @@ import (
 
 // StartOptions say what to start.
 type StartOptions struct {
-	Name string        // a lab (3a, 3a-memory-leak, either with /variant) or a scenario (s3)
-	Seed uint64        // 0: a random one
-	Pace string        // real or fast; "" is real
-	ID   string        // "": a random one
-	TTL  time.Duration // 0: four hours; the lab removes itself after it
-	Set  *images.Set   // nil: made when missing
+	Name    string        // a lab (3a, 3a-memory-leak, either with /variant) or a scenario (s3)
+	Seed    uint64        // 0: a random one
+	Pace    string        // real or fast; "" is real
+	ID      string        // "": a random one
+	Profile string        // full or core; "": what the lab says
+	TTL     time.Duration // 0: four hours; the lab removes itself after it
+	Set     *images.Set   // nil: made when missing
 
 	Export traces.Export // the user's own tracing backend; the zero value: none
 }
@@ -73,7 +75,8 @@ func Start(ctx context.Context, e *engine.Engine, o StartOptions, say func(contr
 		}
 	}
 	cfg.Control, cfg.Registry, cfg.CreatedAt = set.Control, set.Registry, time.Now()
-	ready, err := launch(ctx, e, cfg, control.Order{Lab: lab.ID, Variant: lab.Variant.ID, Export: o.Export}, lab.Scenario, say)
+	order := control.Order{Lab: lab.ID, Variant: lab.Variant.ID, Profile: o.Profile, Export: o.Export}
+	ready, err := launch(ctx, e, cfg, order, lab.Scenario, say)
 	if err != nil {
 		if anothers(ctx, e, cfg) {
 			return nil, taken(cfg.ID)
@@ -113,6 +116,9 @@ func (o StartOptions) settle() (control.Config, *catalog.Lab, error) {
 	}
 	if _, ok := grade.Paces[cfg.Pace]; !ok {
 		return cfg, nil, refuse(fmt.Sprintf("pace is %q", cfg.Pace), "--pace is real or fast")
+	}
+	if !slices.Contains([]string{"", catalog.ProfileFull, catalog.ProfileCore}, o.Profile) {
+		return cfg, nil, refuse(fmt.Sprintf("profile is %q", o.Profile), "--profile is full or core; without it, what the lab needs")
 	}
 	if cfg.TTL == 0 {
 		cfg.TTL = defaultTTL

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"text/tabwriter"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -18,14 +19,18 @@ func newBrief() *cobra.Command {
 		Use: "brief", Short: "What the pager says", Example: "  faultlab brief", Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return withLab(cmd, id, func(ctx context.Context, l *labs.Lab) error {
-				text, err := l.Brief(ctx)
+				b, err := l.Brief(ctx)
 				if err != nil {
 					return err
 				}
 				if asJSON {
-					return printJSON(cmd, map[string]string{"id": l.ID, "brief": text})
+					return printJSON(cmd, struct {
+						ID string `json:"id"`
+						control.Brief
+					}{l.ID, b})
 				}
-				fmt.Fprintln(cmd.OutOrStdout(), text)
+				fmt.Fprintln(cmd.OutOrStdout(), b.Brief)
+				printPages(cmd, b.Pages)
 				return nil
 			})
 		},
@@ -61,8 +66,12 @@ func newStatus() *cobra.Command {
 
 func printStatus(cmd *cobra.Command, s control.Status) error {
 	w := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintf(cmd.OutOrStdout(), "Lab %s, scenario %s, paged %s. Users in the last %d s (%.0f requests/s); wanted: %s.\n\n",
-		s.ID, s.Scenario, s.Since.Local().Format("15:04:05"), s.Seconds, s.Rate, s.Want)
+	paged := "nobody was paged"
+	if !s.Since.IsZero() {
+		paged = "paged " + s.Since.Local().Format(time.TimeOnly)
+	}
+	fmt.Fprintf(cmd.OutOrStdout(), "Lab %s, scenario %s, %s. Users in the last %d s (%.0f requests/s); wanted: %s.\n\n",
+		s.ID, s.Scenario, paged, s.Seconds, s.Rate, s.Want)
 	fmt.Fprintln(w, "segment\trequests\tsuccess %\tp50 ms\tp95 ms\tp99 ms\t\t")
 	for _, g := range s.Segments {
 		mark := ""
@@ -83,6 +92,7 @@ func printStatus(cmd *cobra.Command, s control.Status) error {
 			fmt.Fprintf(cmd.OutOrStdout(), "\n%d failed: %s", n, errorKinds[kind])
 		}
 	}
+	printPages(cmd, s.Pages)
 	fmt.Fprintln(cmd.OutOrStdout())
 	return nil
 }

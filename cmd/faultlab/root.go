@@ -52,7 +52,7 @@ func newRoot() *cobra.Command {
 	root.SetHelpCommand(newHelp())
 	root.AddCommand(
 		newList(), newStart(), newPs(), newStop(), newDoctor(), newImages(),
-		newBrief(), newStatus(), newTraces(), newTrace(), newEscalate(), newShell(), newExec(),
+		newBrief(), newStatus(), newTraces(), newTrace(), newQuery(), newAlerts(), newEscalate(), newShell(), newExec(),
 		newDiagnose(), newGrade(), newReport(), newVerify(),
 		newFaults(), newInject(), newRevert(),
 		newControl(), newAgent(), newSweep(),

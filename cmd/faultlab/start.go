@@ -61,6 +61,7 @@ Lab %s is on (seed %d, pace %s, until %s).
 
   faultlab status         what users see now
   faultlab traces         what requests were made of; faultlab trace ID shows one
+  faultlab alerts         what its own monitoring says, where it has one; faultlab query asks it
   faultlab shell          a shell on the bastion: docker compose, git, psql, dig, curl, ...
   faultlab escalate       page another team, with evidence
   faultlab diagnose       say what it was
@@ -74,6 +75,7 @@ Lab %s is on (seed %d, pace %s, until %s).
 	cmd.Flags().Uint64Var(&o.Seed, "seed", 0, "which incident; the same seed is the same one (default: random)")
 	cmd.Flags().StringVar(&o.Pace, "pace", "real", "real, or fast for scripts: shorter measurements")
 	cmd.Flags().StringVar(&o.ID, "id", "", "name of the lab (default: random)")
+	cmd.Flags().StringVar(&o.Profile, "profile", "", "full, with Prometheus and Alertmanager, or core, without (default: what the lab needs)")
 	cmd.Flags().DurationVar(&o.TTL, "ttl", 4*time.Hour, "the lab removes itself after this time")
 	jsonFlag(cmd, &asJSON)
 	return cmd

@@ -43,6 +43,7 @@ func newRoot() *cobra.Command {
 		SilenceErrors:     true,
 		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
 	}
-	root.AddCommand(newWeb(), newCatalog(), newCheckout(), newPayments(), newShipping(), newReports(), newHost(), newTraffic(), newProbe(), newCollector())
+	root.AddCommand(newWeb(), newCatalog(), newCheckout(), newPayments(), newShipping(), newReports(), newHost(), newTraffic(), newProbe(),
+		newCollector(), newPager())
 	return root
 }

@@ -1,6 +1,7 @@
 package catalog_test
 
 import (
+	"cmp"
 	"errors"
 	"strings"
 	"testing"
@@ -28,6 +29,22 @@ func TestEveryLabAndVariantLoads(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// Whether there is a Prometheus does not tell labs of one scenario apart.
+func TestProfileTellsNothing(t *testing.T) {
+	profiles := map[string]string{}
+	for _, id := range catalog.IDs() {
+		l, err := catalog.Load(id, "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		p := cmp.Or(l.Profile, catalog.ProfileFull)
+		if was, ok := profiles[l.Scenario]; ok && was != p {
+			t.Errorf("%s has the profile %s; another lab of %s has %s", id, p, l.Scenario, was)
+		}
+		profiles[l.Scenario] = p
 	}
 }
 

@@ -24,8 +24,9 @@ type Lab struct {
 	Minutes    int       `yaml:"minutes"`
 	Variants   []Variant `yaml:"variants"`
 
-	Break       []Step       `yaml:"break"` // empty only in Controls
-	Users       SLO          `yaml:"users"` // what users must get; outside it they suffer
+	Profile     string       `yaml:"profile"` // full, with Prometheus and Alertmanager, or core, without; default full
+	Break       []Step       `yaml:"break"`   // empty only in Controls
+	Users       SLO          `yaml:"users"`   // what users must get; outside it they suffer
 	Diagnosis   Accepted     `yaml:"diagnosis"`
 	Checks      []Check      `yaml:"checks"`
 	Escalations []Escalation `yaml:"escalations"`
@@ -38,6 +39,12 @@ const Controls = "s0"
 
 // Healthy says that nothing breaks: such a lab has no fixes, and one variant will do.
 func (l *Lab) Healthy() bool { return l.Scenario == Controls && len(l.Break) == 0 }
+
+// What of the shop runs.
+const (
+	ProfileFull = "full"
+	ProfileCore = "core"
+)
 
 // Variant is one seeded form of a lab.
 type Variant struct {

@@ -41,6 +41,9 @@ func (l *Lab) Validate() error {
 	if l.Title == "" || l.Mode == "" || l.Minutes <= 0 || l.Difficulty < 1 || l.Difficulty > 5 {
 		bad("title, mode, minutes (above 0) and difficulty (1 to 5) must be there")
 	}
+	if !slices.Contains([]string{"", ProfileFull, ProfileCore}, l.Profile) {
+		bad("profile is %q; want full or core", l.Profile)
+	}
 	if len(l.Variants) < 3 && !l.Healthy() {
 		bad("%d variants; want at least 3", len(l.Variants))
 	}

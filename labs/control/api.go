@@ -59,7 +59,7 @@ func (c *Control) started(next http.Handler) http.Handler {
 func (c *Control) deskRoutes(mux *http.ServeMux) {
 	mux.HandleFunc("GET /v1/brief", func(w http.ResponseWriter, r *http.Request) {
 		c.look("read the brief")
-		reply(w, map[string]string{"brief": c.lab.Brief})
+		reply(w, Brief{c.lab.Brief, c.pages()})
 	})
 	mux.HandleFunc("GET /v1/status", func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Query().Get("quiet") == "" {
@@ -68,6 +68,7 @@ func (c *Control) deskRoutes(mux *http.ServeMux) {
 		reply(w, c.status())
 	})
 	c.traceRoutes(mux)
+	c.monitorRoutes(mux)
 	mux.HandleFunc("GET /v1/timeline", func(w http.ResponseWriter, r *http.Request) { reply(w, c.line.list(false)) })
 	mux.HandleFunc("POST /v1/note", func(w http.ResponseWriter, r *http.Request) {
 		var n struct{ Text string }

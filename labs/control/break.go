@@ -49,7 +49,12 @@ func (c *Control) breakIt(ctx context.Context, say func(Progress)) error {
 			return err
 		}
 	}
-	err := c.keep.set(func(s *State) { s.Phase, s.HurtAt, s.PagedAt = "running", c.now(), time.Now() })
+	err := c.keep.set(func(s *State) {
+		s.Phase, s.HurtAt = "running", c.now()
+		if !c.lab.Healthy() {
+			s.PagedAt = time.Now()
+		}
+	})
 	if err != nil {
 		return err
 	}

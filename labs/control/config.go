@@ -20,6 +20,7 @@ const (
 	RoleTraffic   = "traffic"
 	RolePartner   = "partner"   // those who charge customers' cards; not the trainee's
 	RoleCollector = "collector" // takes the services' spans; out of the trainee's hands
+	RolePager     = "pager"     // what Alertmanager calls; out of the trainee's hands
 	RoleBastion   = "bastion"
 	RoleShop      = "shop"
 	RoleDeploy    = "deploy"  // what the grader runs docker compose in
@@ -37,6 +38,7 @@ const (
 	workspacePath = "/workspace"        // the trainee's repository
 	enginePath    = "/var/run/docker.sock"
 	tracesPath    = "/run/traces" // a socket shared with the collector
+	pagerPath     = "/run/pager"  // a socket shared with the pager
 )
 
 // Port is where control listens inside its container.
@@ -63,6 +65,7 @@ type Config struct {
 type Order struct {
 	Lab     string `json:"lab"`     // e.g. 3a-memory-leak
 	Variant string `json:"variant"` // its id
+	Profile string `json:"profile"` // full or core; empty: the lab's
 
 	Export traces.Export `json:"export,omitzero"` // the user's own tracing backend, with its keys
 }
@@ -112,6 +115,7 @@ var Volumes = []struct {
 	{"run", runPath, false},
 	{"workspace", workspacePath, true},
 	{"traces", tracesPath, false},
+	{"pager", pagerPath, false},
 }
 
 // label is the filter for everything of a lab.

@@ -19,6 +19,7 @@ import (
 	"faultlab/labs/catalog"
 	"faultlab/labs/endpoint"
 	"faultlab/labs/grade"
+	"faultlab/labs/monitor"
 	"faultlab/labs/sli"
 	"faultlab/targets/collector"
 )
@@ -38,6 +39,7 @@ type Control struct {
 	shop, users netip.Prefix
 	uplinks     *uplinks
 	traces      *collector.Client
+	monitor     *monitor.Client
 	grading     sync.Mutex   // one grading at a time
 	changing    sync.Mutex   // one change of the workspace by control at a time
 	died        atomic.Int64 // when a container of the shop last ended with an error, in Unix nanoseconds
@@ -74,6 +76,7 @@ func Serve(ctx context.Context, cfg Config, log *slog.Logger) error {
 		return err
 	}
 	c.uplinks = newUplinks(c)
+	c.monitor = monitor.New(pagerSocket)
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	c.life = ctx

@@ -31,7 +31,7 @@ type Status struct {
 	Scenario string         `json:"scenario"`
 	Phase    string         `json:"phase"`
 	At       time.Time      `json:"at"`
-	Since    time.Time      `json:"paged_at,omitzero"`
+	Since    time.Time      `json:"paged_at,omitzero"` // the incident was told of; zero: there is none
 	Seconds  int            `json:"window_s"`
 	Rate     float64        `json:"requests_per_second"`
 	Want     string         `json:"want"` // what users must get
@@ -39,6 +39,13 @@ type Status struct {
 	Errors   map[string]int `json:"errors"`
 	Filed    bool           `json:"diagnosis_filed"`
 	Grades   int            `json:"grades"`
+	Pages    []Event        `json:"pages"` // alerts that reached the pager and have not ended
+}
+
+// Brief is what the pager said at first, and what it says now.
+type Brief struct {
+	Brief string  `json:"brief"`
+	Pages []Event `json:"pages"`
 }
 
 // statusWindow is how far back status looks.
@@ -50,7 +57,7 @@ func (c *Control) status() Status {
 	from := now.Add(-statusWindow)
 	w := c.rec.Window(from, now, sli.Filter{})
 	s := Status{ID: c.cfg.ID, Scenario: c.lab.Scenario, Phase: st.Phase, At: now, Since: st.PagedAt, Seconds: w.Seconds,
-		Want: grade.Limit(c.lab.Users).String(), Errors: w.Errs, Filed: st.Diagnosis != nil, Grades: len(st.Grades)}
+		Want: grade.Limit(c.lab.Users).String(), Errors: w.Errs, Filed: st.Diagnosis != nil, Grades: len(st.Grades), Pages: c.pages()}
 	if w.Seconds > 0 {
 		s.Rate = float64(w.Sent) / float64(w.Seconds)
 	}

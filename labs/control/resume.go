@@ -33,6 +33,7 @@ func (c *Control) resume(ctx context.Context) error {
 	go c.watchContainers(c.life)
 	go c.feed(c.life, c.cfg.CreatedAt)
 	go c.exportTraces(c.life)
+	go c.followPager(c.life)
 	if err := c.formerAgent(ctx); err != nil {
 		return err
 	}

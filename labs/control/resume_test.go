@@ -108,7 +108,7 @@ func TestOrder(t *testing.T) {
 	if err := c.accept(Order{Lab: "9z"}); err == nil || c.keep.get().Phase != "" {
 		t.Errorf("a lab that is none: %v, phase %q", err, c.keep.get().Phase)
 	}
-	order := Order{Lab: "3a-memory-leak", Variant: "web-recorder"}
+	order := Order{Lab: "3a-memory-leak", Variant: "web-recorder", Profile: catalog.ProfileFull}
 	if err := c.accept(order); err != nil || c.lab == nil || c.lab.Variant.ID != "web-recorder" {
 		t.Fatalf("%v, %+v", err, c.lab)
 	}

@@ -1,6 +1,7 @@
 package control
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -32,7 +33,7 @@ type Progress struct {
 type Ready struct {
 	StartedAt time.Time `json:"started_at"`
 	BrokenAt  time.Time `json:"broken_at"`
-	PagedAt   time.Time `json:"paged_at"`
+	PagedAt   time.Time `json:"paged_at,omitzero"` // zero: nothing breaks
 	ExpiresAt time.Time `json:"expires_at"`
 	Brief     string    `json:"brief"` // what the pager says
 }
@@ -65,6 +66,7 @@ func (c *Control) accept(o Order) error {
 	if err != nil {
 		return err
 	}
+	o.Profile = cmp.Or(o.Profile, lab.Profile, catalog.ProfileFull)
 	was := ""
 	err = c.keep.set(func(s *State) {
 		if was = s.Phase; was == "" {
@@ -97,21 +99,23 @@ func (c *Control) bringUp(ctx context.Context, say func(Progress)) error {
 	if err := c.fillWorkspace(ctx); err != nil {
 		return err
 	}
-	side := make(chan error, 4)
+	side := make(chan error, 5)
 	go func() { side <- c.startTraffic(ctx) }()
 	go func() { side <- c.startPartners(ctx) }()
 	go func() { side <- c.startCollector(ctx) }()
+	go func() { side <- c.startPager(ctx) }()
 	go func() { side <- c.uplinks.start(ctx) }()
 	if err := c.composeUp(ctx, say); err != nil {
 		return err
 	}
-	if err := errors.Join(<-side, <-side, <-side, <-side); err != nil {
+	if err := errors.Join(<-side, <-side, <-side, <-side, <-side); err != nil {
 		return err
 	}
 	go c.uplinks.follow(c.life)
 	go c.watchContainers(c.life)
 	go c.feed(c.life, time.Time{})
 	go c.exportTraces(c.life)
+	go c.followPager(c.life)
 	return nil
 }
 
@@ -180,7 +184,7 @@ func (c *Control) fillWorkspace(ctx context.Context) error {
 	}
 	env, err := workspace.Env{
 		Project: "shop-" + c.cfg.ID, ShopNetwork: Name(c.cfg.ID, "shop"), UsersNetwork: Name(c.cfg.ID, "users"),
-		ShopNet: prefix3(c.shop), UsersNet: prefix3(c.users), Registry: c.cfg.Registry,
+		ShopNet: prefix3(c.shop), UsersNet: prefix3(c.users), Registry: c.cfg.Registry, Monitoring: c.monitored(),
 	}.Text()
 	if err != nil {
 		return err
@@ -195,8 +199,12 @@ func (c *Control) fillWorkspace(ctx context.Context) error {
 	return nil
 }
 
-// services is how many containers compose.yaml brings up, for progress.
-const services = 13
+// services is how many containers compose.yaml brings up, for progress, and monitoring how
+// many more there are with Prometheus and Alertmanager.
+const (
+	services   = 13
+	monitoring = 2
+)
 
 // giveBack drops the programs just run from the page cache. They are 100 MB, count as the
 // bastion's memory, and are of no use until the trainee deploys.
@@ -205,6 +213,9 @@ const giveBack = `for f in "$(command -v docker)" /usr/libexec/docker/cli-plugin
 // composeUp runs what a trainee can run, and reports how many containers are up.
 func (c *Control) composeUp(ctx context.Context, say func(Progress)) error {
 	of := services
+	if c.monitored() {
+		of += monitoring
+	}
 	done := make(chan error, 1)
 	go func() {
 		_, err := c.bastion(ctx, "docker compose up -d --quiet-pull && "+giveBack, nil)

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"faultlab/labs/grade"
+	"faultlab/targets/pager"
 )
 
 // State is what control must know again after a restart of its own.
@@ -22,6 +23,10 @@ type State struct {
 	BrokenAt  time.Time `json:"broken_at,omitzero"`
 	HurtAt    time.Time `json:"hurt_at,omitzero"`
 	PagedAt   time.Time `json:"paged_at,omitzero"`
+
+	PagerRun string         `json:"pager_run"` // which run of the pager, and how far it was read
+	PagerSeq int            `json:"pager_seq"`
+	Firing   []pager.Notice `json:"firing"` // what it told of that has not ended
 
 	Shop  string `json:"shop_subnet"`  // e.g. 10.213.4.0/24
 	Users string `json:"users_subnet"` // where traffic is

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -143,5 +144,5 @@ func (c *Control) ownImage(ref string) bool {
 		return false
 	}
 	service, _, _ := strings.Cut(rest, ":")
-	return service != "traffic" && service != "payments" && service != "collector"
+	return !slices.Contains([]string{"traffic", "payments", "collector", "pager"}, service)
 }

@@ -16,8 +16,10 @@ import (
 type Event struct {
 	At    time.Time `json:"at"`
 	Actor string    `json:"actor"` // system, trainee, pager, grader, injector, or a team's name
-	Kind  string    `json:"kind"`  // phase, break, page, look, change, escalation, reply, diagnosis, grade, container
+	Kind  string    `json:"kind"`  // phase, break, page, look, change, escalation, reply, diagnosis, grade, container, alert, ticket
 	Text  string    `json:"text"`
+	// Labels are those of the alert that the pager was told of.
+	Labels map[string]string `json:"labels,omitempty"`
 	// Secret events tell the answer: they are shown only after the end.
 	Secret bool `json:"secret,omitempty"`
 }

@@ -28,6 +28,8 @@ var packages = []string{
 	"dnsmasq-base",
 	"haproxy",
 	"postgresql-17",
+	"prometheus",
+	"prometheus-alertmanager",
 	"redis-server",
 	// the trainee's way to deploy
 	"docker-cli",
@@ -44,6 +46,7 @@ var packages = []string{
 	"netcat-openbsd",
 	"openssl",
 	"procps",
+	"promtool",
 	"psmisc",
 	"strace",
 	"tcpdump",
@@ -53,6 +56,8 @@ var packages = []string{
 	"less",
 	"nano",
 	"vim-tiny",
+	// for what is kept packed
+	"zstd",
 }
 
 // exclusions are dpkg path patterns of files that never reach the image. A
@@ -107,6 +112,10 @@ var exclusions = []string{
 	"/usr/lib/git-core/git-shell",
 	"/usr/lib/git-core/scalar",
 	"/usr/share/gitweb/*",
+	// what Prometheus' graph page needs in a browser: nobody has one there
+	"/usr/share/javascript/*",
+	"/usr/share/nodejs/*",
+	"/usr/share/fonts/*",
 	// the same program as redis-server, which is a link to redis-check-rdb
 	"/usr/bin/redis-check-aof",
 }

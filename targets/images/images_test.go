@@ -93,7 +93,7 @@ func TestSystem(t *testing.T) {
 	if !strings.HasPrefix(text, "FROM base:1\n") {
 		t.Error("not made from the base")
 	}
-	for _, want := range []string{"rootfs/etc/gitconfig", "rootfs/root/.bashrc"} {
+	for _, want := range []string{"rootfs/etc/gitconfig", "rootfs/root/.bashrc", "rootfs/usr/local/bin/unpack", "rootfs/etc/prometheus/amtool.yml"} {
 		if len(Rootfs()[want]) == 0 {
 			t.Errorf("no file %s", want)
 		}
@@ -123,7 +123,7 @@ func TestReleases(t *testing.T) {
 		}
 	}
 	for _, want := range []string{"web:5.7.2", "web:5.8.0", "web:5.9.0", "catalog:2.12.0", "catalog:2.13.1",
-		"catalog:2.14.0", "catalog:2.15.0", "edge:3.0", "postgres:17", "dns:2.91", "bastion:1", "traffic:1"} {
+		"catalog:2.14.0", "catalog:2.15.0", "edge:3.0", "postgres:17", "dns:2.91", "bastion:1", "traffic:1", "prometheus:2.53", "alertmanager:0.28", "pager:1"} {
 		if !seen[want] {
 			t.Errorf("no %s", want)
 		}

@@ -82,6 +82,29 @@ func Releases() []Release {
 			StopSignal: "SIGTERM",
 		},
 		Release{
+			Service: "prometheus",
+			Tag:     "2.53",
+			Env:     map[string]string{"GOGC": "40", "GOMAXPROCS": "1", "GOMEMLIMIT": "64MiB"},
+			Entrypoint: []string{"prometheus", "--config.file=/etc/prometheus/prometheus.yml", "--web.listen-address=:9090",
+				"--storage.tsdb.path=/var/lib/prometheus/metrics2", "--storage.tsdb.retention.time=6h",
+				"--storage.tsdb.wal-segment-size=10MB", "--query.max-concurrency=4", "--query.max-samples=2000000",
+				"--query.timeout=10s", "--web.max-connections=32", "--log.level=warn"},
+			User:       "prometheus",
+			Workdir:    "/var/lib/prometheus/metrics2",
+			StopSignal: "SIGTERM",
+		},
+		Release{
+			Service: "alertmanager",
+			Tag:     "0.28",
+			Env:     map[string]string{"GOGC": "40", "GOMAXPROCS": "1", "GOMEMLIMIT": "24MiB"},
+			// alone: it listens for no others of its kind
+			Entrypoint: []string{"prometheus-alertmanager", "--config.file=/etc/alertmanager/alertmanager.yml", "--web.listen-address=:9093",
+				"--cluster.listen-address=", "--storage.path=/var/lib/prometheus/alertmanager", "--data.retention=24h", "--log.level=info"},
+			User:       "prometheus",
+			Workdir:    "/var/lib/prometheus/alertmanager",
+			StopSignal: "SIGTERM",
+		},
+		Release{
 			Service: "bastion",
 			Tag:     "1",
 			Env: map[string]string{
@@ -108,6 +131,13 @@ func Releases() []Release {
 			// What it keeps is most of its memory; a larger share for garbage is not worth it.
 			Env:        map[string]string{"GOGC": "50", "GOMEMLIMIT": "64MiB"},
 			Entrypoint: []string{"shop", "collector"},
+			User:       "nobody",
+			StopSignal: "SIGTERM",
+		},
+		Release{
+			Service:    "pager",
+			Tag:        "1",
+			Entrypoint: []string{"shop", "pager"},
 			User:       "nobody",
 			StopSignal: "SIGTERM",
 		},

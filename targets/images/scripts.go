@@ -38,7 +38,23 @@ func finish() string {
 		}
 		b.WriteString("rm -rf " + p + "\n")
 	}
+	b.WriteString(pack())
 	b.WriteString(tidy)
+	return b.String()
+}
+
+// packed are programs that the image holds compressed: they are half of what everything
+// else is, and seldom started. What stands in their place unpacks them when they are
+// first started in a container (rootfs/usr/local/bin/unpack).
+var packed = []string{"amtool", "prometheus", "promtool"}
+
+func pack() string {
+	b := strings.Builder{}
+	b.WriteString("mkdir -p /usr/lib/packed /var/cache/unpacked\nchmod 1777 /var/cache/unpacked\n")
+	for _, p := range packed {
+		b.WriteString("zstd -q -6 --rm /usr/bin/" + p + " -o /usr/lib/packed/" + p + ".zst\n")
+		b.WriteString("ln -s /usr/local/bin/unpack /usr/bin/" + p + "\n")
+	}
 	return b.String()
 }
 

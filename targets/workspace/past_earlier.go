@@ -4,6 +4,7 @@ package workspace
 // repository and brings every file that no other commit adds.
 func earlier() []Past {
 	return []Past{
+		monitoringComes(),
 		{Age: 15 * day, Commit: Commit{Aiko,
 			"edge: keep the last addresses for 30 s when the resolver is silent",
 			[]Edit{

@@ -50,6 +50,7 @@ type Env struct {
 	ShopNet      string // first three octets of its /24, e.g. "10.88.4"
 	UsersNet     string
 	Registry     string // e.g. "registry.shop.internal/3fa9"
+	Monitoring   bool   // whether Prometheus and Alertmanager run here
 }
 
 // Text returns the content of .env.
@@ -68,14 +69,19 @@ func (e Env) Text() (string, error) {
 			return "", fmt.Errorf("%s is %q; want a name without spaces, quotes, $ or #", f.name, f.value)
 		}
 	}
+	profiles := ""
+	if e.Monitoring {
+		profiles = "monitoring"
+	}
 	return fmt.Sprintf(`# This site. Made by provisioning, not in git.
 COMPOSE_PROJECT_NAME=%s
+COMPOSE_PROFILES=%s
 SHOP_NETWORK=%s
 USERS_NETWORK=%s
 SHOP_NET=%s
 USERS_NET=%s
 REGISTRY=%s
-`, e.Project, e.ShopNetwork, e.UsersNetwork, e.ShopNet, e.UsersNet, e.Registry), nil
+`, e.Project, profiles, e.ShopNetwork, e.UsersNetwork, e.ShopNet, e.UsersNet, e.Registry), nil
 }
 
 func checkNet(what, octets string) error {

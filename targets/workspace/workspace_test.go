@@ -24,7 +24,7 @@ func TestFilesAndEnv(t *testing.T) {
 	if _, ok := f[".env"]; ok || !strings.Contains(f[".gitignore"], ".env\n") {
 		t.Error(".env is in git; want it ignored")
 	}
-	good := Env{"shop-x", "x_shop", "x_users", "10.88.4", "10.88.5", "registry.shop.internal/ab12"}
+	good := Env{"shop-x", "x_shop", "x_users", "10.88.4", "10.88.5", "registry.shop.internal/ab12", true}
 	text, err := good.Text()
 	if err != nil || !strings.Contains(text, "\nSHOP_NET=10.88.4\n") {
 		t.Errorf("%v, %s", err, text)
@@ -35,10 +35,10 @@ func TestFilesAndEnv(t *testing.T) {
 		}
 	}
 	for _, bad := range []Env{
-		{"shop x", "a", "b", "10.88.4", "10.88.5", "r"},
-		{"shop-x", "a", "b", "10.88.4.0", "10.88.5", "r"},
-		{"shop-x", "a", "b", "10.88.4", "10.88", "r"},
-		{"shop-x", "a", "b", "10.88.4", "10.88.5", ""},
+		{"shop x", "a", "b", "10.88.4", "10.88.5", "r", false},
+		{"shop-x", "a", "b", "10.88.4.0", "10.88.5", "r", false},
+		{"shop-x", "a", "b", "10.88.4", "10.88", "r", false},
+		{"shop-x", "a", "b", "10.88.4", "10.88.5", "", false},
 	} {
 		if _, err := bad.Text(); err == nil {
 			t.Errorf("%+v is taken; want an error", bad)
@@ -85,10 +85,10 @@ func TestCompose(t *testing.T) {
 	if err := yaml.Unmarshal([]byte(files(t)["compose.yaml"]), &c); err != nil {
 		t.Fatal(err)
 	}
-	memory := map[string]string{"edge": "64m", "db": "160m", "dns": "16m", "catalog-a": "48m", "catalog-b": "48m", "checkout": "48m", "redis": "32m", "jobs": "80m"}
+	memory := map[string]string{"edge": "64m", "db": "160m", "dns": "16m", "catalog-a": "48m", "catalog-b": "48m", "checkout": "48m", "redis": "32m", "jobs": "80m", "prometheus": "128m", "alertmanager": "48m"}
 	place := map[string]string{
 		"edge": "us-a", "web-us-a": "us-a", "web-us-b": "us-b", "web-eu": "eu-a", "web-ap": "ap-a",
-		"catalog-a": "us-a", "catalog-b": "us-b", "checkout": "us-a", "shipping": "us-a", "jobs": "us-a", "redis": "us-a", "db": "us-a", "dns": "us-a",
+		"catalog-a": "us-a", "catalog-b": "us-b", "checkout": "us-a", "shipping": "us-a", "jobs": "us-a", "redis": "us-a", "db": "us-a", "dns": "us-a", "prometheus": "us-a", "alertmanager": "us-a",
 	}
 	if len(c.Services) != len(place) {
 		t.Errorf("%d services; want %d", len(c.Services), len(place))
