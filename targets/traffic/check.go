@@ -55,14 +55,14 @@ func checkOrder(id string, body []byte) error {
 
 // checkBody says whether an answer is what the request of an id asked for.
 func checkBody(r Request, id string, body []byte) error {
-	if r.Route == Checkout {
+	if r.Who.Route == Checkout {
 		return checkOrder(id, body)
 	}
 	var a answer
 	if err := json.Unmarshal(body, &a); err != nil {
 		return fmt.Errorf("page is not JSON: %w", err)
 	}
-	if r.Route == Product {
+	if r.Who.Route == Product {
 		if a.Product == nil {
 			return errors.New("page has no product")
 		}
@@ -74,7 +74,7 @@ func checkBody(r Request, id string, body []byte) error {
 	if len(a.Products) == 0 {
 		return errors.New("page has no products")
 	}
-	if r.Route == Home && len(a.Products) < homeProducts {
+	if r.Who.Route == Home && len(a.Products) < homeProducts {
 		return fmt.Errorf("home has %d products; want %d", len(a.Products), homeProducts)
 	}
 	if a.Query != r.Query {

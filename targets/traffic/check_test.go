@@ -6,8 +6,8 @@ import (
 )
 
 func TestCheckBody(t *testing.T) {
-	checkout := Request{Route: Checkout, Basket: []Line{{7, 1}}}
-	home, search, product := Request{Route: Home}, Request{Route: Search, Query: "oak lamp"}, Request{Route: Product, ProductID: 7}
+	checkout := Request{Who: Group{Route: Checkout}, Basket: []Line{{7, 1}}}
+	home, search, product := Request{Who: Group{Route: Home}}, Request{Who: Group{Route: Search}, Query: "oak lamp"}, Request{Who: Group{Route: Product}, ProductID: 7}
 	tests := []struct {
 		name string
 		r    Request
@@ -53,9 +53,9 @@ func FuzzCheckBody(f *testing.F) {
 	f.Add(`{"product":{"id":7,"name":"A","price_cents":5}}`)
 	f.Add(`{"products":[{"id":7}],"product":{"id":7}`)
 	f.Fuzz(func(t *testing.T, body string) {
-		for _, r := range []Request{{Route: Home}, {Route: Search, Query: "oak lamp"}, {Route: Product, ProductID: 7}} {
+		for _, r := range []Request{{Who: Group{Route: Home}}, {Who: Group{Route: Search}, Query: "oak lamp"}, {Who: Group{Route: Product}, ProductID: 7}} {
 			if checkBody(r, "k-1", []byte(body)) == nil && len(body) < 20 {
-				t.Errorf("%q passes as %s", body, r.Route)
+				t.Errorf("%q passes as %s", body, r.Who.Route)
 			}
 		}
 	})

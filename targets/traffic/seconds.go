@@ -19,24 +19,22 @@ type Second struct {
 	Segments    []Segment `json:"segs"`        // requests that ended in this second; sorted, never null
 }
 
-// Segment is the requests of one region, route and app version.
+// Segment is the requests of one group.
 type Segment struct {
-	Region  string    `json:"region"`
-	Route   string    `json:"route"`
-	Version string    `json:"version"`
-	N       int       `json:"n"`    // requests that ended
-	OK      int       `json:"ok"`   // with the right answer in time
-	Errs    Errors    `json:"errs"` // the others; N = OK + the sum of these
-	MS      []float64 `json:"ms"`   // latency of all N in milliseconds, to 0.1
+	Who  Group     `json:"who"`
+	N    int       `json:"n"`             // requests that ended
+	OK   int       `json:"ok"`            // with the right answer in time
+	Errs Errors    `json:"errs,omitzero"` // the others; N = OK + the sum of these
+	MS   []float64 `json:"ms"`            // latency of all N in milliseconds, to 0.1
 }
 
 // Errors counts failed requests by what the user saw.
 type Errors struct {
-	Timeout  int `json:"timeout"`  // no whole answer in the user's patience
-	Status   int `json:"status"`   // an answer that is not a 200
-	Body     int `json:"body"`     // a 200 with a wrong, empty or broken body
-	Connect  int `json:"connect"`  // no connection, or it broke
-	Overflow int `json:"overflow"` // not sent: too many requests outstanding
+	Timeout  int `json:"timeout,omitempty"`  // no whole answer in the user's patience
+	Status   int `json:"status,omitempty"`   // an answer that is not a 200
+	Body     int `json:"body,omitempty"`     // a 200 with a wrong, empty or broken body
+	Connect  int `json:"connect,omitempty"`  // no connection, or it broke
+	Overflow int `json:"overflow,omitempty"` // not sent: too many requests outstanding
 }
 
 // Sum is the number of failed requests.

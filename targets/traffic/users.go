@@ -51,7 +51,7 @@ func (u *users) send(ctx context.Context, r Request) outcome {
 	trace, again := once(cancel)
 	id := fmt.Sprintf("%s-%d", u.run, u.count.Add(1))
 	method, order := http.MethodGet, []byte(nil)
-	if r.Route == Checkout {
+	if r.Who.Route == Checkout {
 		method, order = http.MethodPost, orderOf(id, r)
 	}
 	req, err := http.NewRequestWithContext(httptrace.WithClientTrace(ctx, trace), method, "http://"+u.edge+r.Path(), bytes.NewReader(order))
@@ -60,10 +60,12 @@ func (u *users) send(ctx context.Context, r Request) outcome {
 	}
 	req.Host = u.host
 	req.Close = r.Leaves
-	req.Header.Set("User-Agent", "ShopApp/"+r.Version)
+	req.Header.Set("User-Agent", "ShopApp/"+r.Who.Version+" ("+r.Who.Device+")")
 	req.Header.Set("X-Request-Id", id)
-	req.Header.Set("X-Tenant", r.Tenant)
-	req.Header.Set("X-App-Version", r.Version)
+	req.Header.Set("X-Tenant", r.Who.Tenant)
+	req.Header.Set("X-App-Version", r.Who.Version)
+	req.Header.Set("X-Device", r.Who.Device)
+	req.Header.Set("X-Cohort", r.Who.Cohort)
 	resp, err := u.client.Do(req)
 	if err != nil {
 		return failure(err, again())
