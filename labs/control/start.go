@@ -196,7 +196,7 @@ func (c *Control) fillWorkspace(ctx context.Context) error {
 }
 
 // services is how many containers compose.yaml brings up, for progress.
-const services = 13
+const services = 14
 
 // giveBack drops the programs just run from the page cache. They are 100 MB, count as the
 // bastion's memory, and are of no use until the trainee deploys.
