@@ -14,7 +14,9 @@ const (
 	Home     = "home"
 	Search   = "search"
 	Product  = "product"
+	Basket   = "basket"
 	Checkout = "checkout"
+	Upload   = "upload"
 )
 
 // weighted is one value and its share in percent.
@@ -26,7 +28,7 @@ type weighted struct {
 // Who the users are and what they do.
 var (
 	regions  = []weighted{{"us", 50}, {"eu", 30}, {"ap", 20}}
-	routes   = []weighted{{Home, 30}, {Search, 39}, {Product, 28}, {Checkout, 3}}
+	routes   = []weighted{{Home, 29}, {Search, 38}, {Product, 27}, {Basket, 2}, {Checkout, 3}, {Upload, 1}}
 	versions = []weighted{{"7.1", 60}, {"7.0", 30}, {"6.9", 10}}
 	tenants  = []weighted{{"aurora", 55}, {"fjord", 20}, {"greenleaf", 15}, {"harbour", 10}}
 	devices  = []weighted{{"android", 45}, {"ios", 35}, {"desktop", 20}}
@@ -45,7 +47,8 @@ type Request struct {
 	Who       Group
 	Query     string // what is searched for, when the route is Search
 	ProductID int64  // the product asked for, when the route is Product
-	Basket    []Line // what is ordered, when the route is Checkout
+	Basket    []Line // what is asked about or ordered, when the route is Basket or Checkout
+	Picture   int    // how many bytes are sent, when the route is Upload
 	Leaves    bool   // the device closes its connection afterwards
 }
 
@@ -62,10 +65,10 @@ func (r Request) Path() string {
 		return "/search?q=" + url.QueryEscape(r.Query)
 	case Product:
 		return "/product/" + strconv.FormatInt(r.ProductID, 10)
-	case Checkout:
-		return "/checkout"
+	case Home:
+		return "/"
 	}
-	return "/"
+	return "/" + r.Who.Route
 }
 
 // Plan is an endless sequence of requests. The same seed and shape give the same one.
@@ -95,7 +98,9 @@ func (p *Plan) Next() Request {
 		r.Query = p.query()
 	case Product:
 		r.ProductID = 1 + p.random.Int64N(db.Products)
-	case Checkout:
+	case Upload:
+		r.Picture = 8<<10 + p.random.IntN(24<<10)
+	case Basket, Checkout:
 		// Ids that lie apart: no product comes twice.
 		first := p.random.Int64N(db.Products)
 		for i := range 1 + p.random.IntN(3) {

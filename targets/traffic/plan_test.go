@@ -65,7 +65,9 @@ func TestPaths(t *testing.T) {
 		{Request{Who: Group{Route: Home}}, "/"},
 		{Request{Who: Group{Route: Search}, Query: "walnut lamp"}, "/search?q=walnut+lamp"},
 		{Request{Who: Group{Route: Product}, ProductID: 42}, "/product/42"},
+		{Request{Who: Group{Route: Basket}}, "/basket"},
 		{Request{Who: Group{Route: Checkout}}, "/checkout"},
+		{Request{Who: Group{Route: Upload}}, "/upload"},
 	}
 	for _, tt := range tests {
 		if got := tt.r.Path(); got != tt.want {

@@ -50,11 +50,11 @@ func (u *users) send(ctx context.Context, r Request) outcome {
 	defer cancel()
 	trace, again := once(cancel)
 	id := fmt.Sprintf("%s-%d", u.run, u.count.Add(1))
-	method, order := http.MethodGet, []byte(nil)
-	if r.Who.Route == Checkout {
-		method, order = http.MethodPost, orderOf(id, r)
+	method, sent := http.MethodGet, bodyOf(id, r)
+	if sent != nil {
+		method = http.MethodPost
 	}
-	req, err := http.NewRequestWithContext(httptrace.WithClientTrace(ctx, trace), method, "http://"+u.edge+r.Path(), bytes.NewReader(order))
+	req, err := http.NewRequestWithContext(httptrace.WithClientTrace(ctx, trace), method, "http://"+u.edge+r.Path(), bytes.NewReader(sent))
 	if err != nil {
 		return noConnection
 	}
