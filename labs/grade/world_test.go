@@ -36,6 +36,7 @@ type fake struct {
 	undo     func() error
 	injector func() (bool, string)
 	told     []string
+	books    func() (grade.Books, error)
 
 	ids     int
 	undone  int
@@ -233,6 +234,8 @@ func (w *fake) Lay(context.Context, catalog.Fault) (func(context.Context) error,
 		return ctx.Err()
 	}, nil
 }
+
+func (w *fake) Books(context.Context) (grade.Books, error) { return w.books() }
 
 func (w *fake) Inventory() grade.Inventory { return w.inv }
 

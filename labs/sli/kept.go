@@ -14,6 +14,7 @@ type second struct {
 	asked, lag float64
 	parts      []part
 	latencies  []uint32 // in tenths of a millisecond, in the order of the parts
+	orders     []traffic.Placed
 }
 
 // part is what one group got in a second.
@@ -25,7 +26,7 @@ type part struct {
 
 // keep packs a second. The caller holds the lock.
 func (r *Recorder) keep(s traffic.Second) second {
-	k := second{t: s.T, sent: s.Sent, asked: s.TargetRate, lag: s.LagMS, parts: make([]part, 0, len(s.Segments))}
+	k := second{t: s.T, sent: s.Sent, asked: s.TargetRate, lag: s.LagMS, orders: s.Orders, parts: make([]part, 0, len(s.Segments))}
 	total := 0
 	for _, g := range s.Segments {
 		total += len(g.MS)

@@ -167,6 +167,16 @@ func (r *Recorder) Values(from, to time.Time, d traffic.Dimension) []string {
 	return slices.Compact(out)
 }
 
+// Orders are those whose request ended in [from, to).
+func (r *Recorder) Orders(from, to time.Time) []traffic.Placed {
+	seconds, _ := r.between(from, to)
+	var out []traffic.Placed
+	for _, s := range seconds {
+		out = append(out, s.orders...)
+	}
+	return out
+}
+
 // Success is the share of requests answered rightly, in percent; NaN without any.
 func (w Window) Success() float64 {
 	if w.N == 0 {

@@ -77,6 +77,14 @@ func TestWindowOfEachDimension(t *testing.T) {
 		}
 		r.Add(second)
 	}
+	r.Add(traffic.Second{T: 30, Orders: []traffic.Placed{{Key: "a"}}})
+	r.Add(traffic.Second{T: 31, Orders: []traffic.Placed{{Key: "b"}, {Key: "c"}}})
+	if got := r.Orders(at(0), at(31)); len(got) != 1 || got[0].Key != "a" {
+		t.Errorf("orders up to 31: %v", got)
+	}
+	if got := r.Orders(at(0), at(99)); len(got) != 3 || got[2].Key != "c" {
+		t.Errorf("orders: %v", got)
+	}
 	for _, d := range traffic.Dimensions {
 		for _, v := range values {
 			w := r.Window(at(0), at(99), sli.Only(d, v))

@@ -35,6 +35,13 @@ type order struct {
 	TotalCents int64  `json:"total_cents,omitempty"`
 }
 
+// totalOf is what an order that was checked is over.
+func totalOf(body []byte) int64 {
+	var o order
+	_ = json.Unmarshal(body, &o)
+	return o.TotalCents
+}
+
 // basket is what a user's app reads of a basket.
 type basket struct {
 	Lines []struct {

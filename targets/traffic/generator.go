@@ -185,14 +185,14 @@ func duration(gaps, rate float64) time.Duration {
 // the users wait for, so it counts as a user who waited in vain.
 func (g *Generator) start(ctx context.Context, r Request, lag time.Duration) {
 	if g.tally.arrived(lag) > g.config.MaxOutstanding {
-		g.tally.ended(r, overflowed, g.config.Timeout)
+		g.tally.ended(r, overflowed, g.config.Timeout, nil)
 		return
 	}
 	began := time.Now()
 	go func() {
-		o := g.users[r.Who.Region].send(ctx, r)
+		o, placed := g.users[r.Who.Region].send(ctx, r)
 		if ctx.Err() == nil {
-			g.tally.ended(r, o, time.Since(began))
+			g.tally.ended(r, o, time.Since(began), placed)
 		}
 	}()
 }

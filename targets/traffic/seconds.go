@@ -11,12 +11,21 @@ import (
 
 // Second is what users saw in one second: one line of JSON.
 type Second struct {
-	T           int64     `json:"t"`           // the second, as unix time
-	TargetRate  float64   `json:"target_rate"` // arrivals per second asked for; 0 = paused
-	Sent        int       `json:"sent"`        // requests that arrived in this second
-	Outstanding int       `json:"outstanding"` // requests without an end when the second ended
-	LagMS       float64   `json:"lag_ms"`      // how late the latest arrival was sent, for want of CPU
-	Segments    []Segment `json:"segs"`        // requests that ended in this second; sorted, never null
+	T           int64     `json:"t"`                // the second, as unix time
+	TargetRate  float64   `json:"target_rate"`      // arrivals per second asked for; 0 = paused
+	Sent        int       `json:"sent"`             // requests that arrived in this second
+	Outstanding int       `json:"outstanding"`      // requests without an end when the second ended
+	LagMS       float64   `json:"lag_ms"`           // how late the latest arrival was sent, for want of CPU
+	Segments    []Segment `json:"segs"`             // requests that ended in this second; sorted, never null
+	Orders      []Placed  `json:"orders,omitempty"` // checkouts among these, as they ended
+}
+
+// Placed is an order as its user knows it.
+type Placed struct {
+	Key        string `json:"key"`
+	Tenant     string `json:"tenant"`
+	Lines      []Line `json:"lines"`
+	TotalCents int64  `json:"total_cents,omitempty"` // that the user was told is paid; 0 = no answer said so, and nobody knows
 }
 
 // Segment is the requests of one group.

@@ -52,8 +52,8 @@ func (t *tally) arrived(lag time.Duration) int {
 	return t.outstanding
 }
 
-// ended counts the end of a request.
-func (t *tally) ended(r Request, o outcome, took time.Duration) {
+// ended counts the end of a request, and keeps its order if it placed one.
+func (t *tally) ended(r Request, o outcome, took time.Duration, placed *Placed) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.roll()
@@ -62,6 +62,9 @@ func (t *tally) ended(r Request, o outcome, took time.Duration) {
 	if s == nil {
 		s = &Segment{Who: r.Who}
 		t.segments[r.Who] = s
+	}
+	if placed != nil {
+		t.current.Orders = append(t.current.Orders, *placed)
 	}
 	s.N++
 	s.MS = append(s.MS, milliseconds(took))
