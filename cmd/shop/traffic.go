@@ -26,6 +26,8 @@ func newTraffic() *cobra.Command {
 	cmd.Flags().StringVar(&c.Edge, "edge", "", "`host:port` where users enter")
 	cmd.Flags().Float64Var(&c.Rate, "rate", 45, "arrivals per second; 0 waits until a rate is set")
 	cmd.Flags().Uint64Var(&c.Seed, "seed", 1, "the same seed sends the same requests at the same times")
+	cmd.Flags().Float64Var(&c.Shape.Swing, "swing", 0.08, "how far the rate goes up and down over a day of twelve minutes, as a `share` of the mean")
+	cmd.Flags().Float64Var(&c.Shape.Burst, "burst", 1.5, "how many `times` as many arrive for two seconds of every minute; 0 = no bursts")
 	cmd.Flags().DurationVar(&c.Timeout, "timeout", 3*time.Second, "a user's patience")
 	cmd.Flags().IntVar(&c.MaxOutstanding, "max-outstanding", 5000, "requests under way at most; further ones count as failed")
 	cmd.PersistentFlags().StringVar(&socket, "socket", traffic.DefaultSocket, "unix `socket` for commands")

@@ -21,6 +21,7 @@ var kinds = map[string]func(Check) error{
 		return need(c.Fault != nil && c.SLO.Success > 0 && c.Attempts > 0 && c.Lasting > 0, "fault, slo, attempts and lasting")
 	},
 	"injector": func(c Check) error { return nil },
+	"orders":   func(c Check) error { return need(c.Lasting > 0, "lasting") },
 	"owner":    func(c Check) error { return need(c.Team != "", "team") },
 }
 

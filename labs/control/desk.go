@@ -12,6 +12,7 @@ import (
 	"faultlab/labs/endpoint"
 	"faultlab/labs/grade"
 	"faultlab/labs/sli"
+	"faultlab/targets/traffic"
 )
 
 // Segment is what one group of users got lately.
@@ -71,14 +72,10 @@ func (c *Control) status() Status {
 		s.Segments = append(s.Segments, g)
 	}
 	add("all", sli.Filter{})
-	for _, v := range c.rec.Values(from, now, "region") {
-		add("region "+v, sli.Filter{Region: v})
-	}
-	for _, v := range c.rec.Values(from, now, "route") {
-		add("route "+v, sli.Filter{Route: v})
-	}
-	for _, v := range c.rec.Values(from, now, "version") {
-		add("version "+v, sli.Filter{Version: v})
+	for _, d := range traffic.Dimensions {
+		for _, v := range c.rec.Values(from, now, d) {
+			add(d.Name+" "+v, sli.Only(d, v))
+		}
 	}
 	return s
 }

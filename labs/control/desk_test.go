@@ -46,7 +46,7 @@ func running(t *testing.T, lab, variant string) *Control {
 			"web-us-a": {Replicas: 1, Place: "us-a"}, "web-us-b": {Replicas: 1, Place: "us-b"}, "web-eu": {Replicas: 1, Place: "eu-a"}, "web-ap": {Replicas: 1, Place: "ap-a"}}}
 	})
 	for s := now.Unix() - 45; s < now.Unix(); s++ {
-		c.rec.Add(traffic.Second{T: s, TargetRate: 3, Sent: 3, Segments: []traffic.Segment{{Region: "us", Route: "home", Version: "7.1", N: 3, OK: 2, Errs: traffic.Errors{Timeout: 1}, MS: []float64{10, 20, 3000}}}})
+		c.rec.Add(traffic.Second{T: s, TargetRate: 3, Sent: 3, Segments: []traffic.Segment{{Who: traffic.Group{Region: "us", Route: "home", Version: "7.1"}, N: 3, OK: 2, Errs: traffic.Errors{Timeout: 1}, MS: []float64{10, 20, 3000}}}})
 	}
 	c.line.add(Event{Actor: "injector", Kind: "fault", Secret: true, Text: "loss on web-us-b by netem: the secret"})
 	c.line.add(Event{Actor: "system", Kind: "break", Secret: true, Text: "deployed: the secret"})

@@ -17,7 +17,7 @@ func TestMitigationComesAfterAChange(t *testing.T) {
 	now := time.Now()
 	for s := now.Unix() - 100; s < now.Unix(); s++ {
 		seg := func(region string) traffic.Segment {
-			return traffic.Segment{Region: region, Route: "home", Version: "7.1", N: 10, OK: 10, MS: []float64{9, 9, 9, 9, 9, 9, 9, 9, 9, 9}}
+			return traffic.Segment{Who: traffic.Group{Region: region, Route: "home", Version: "7.1"}, N: 10, OK: 10, MS: []float64{9, 9, 9, 9, 9, 9, 9, 9, 9, 9}}
 		}
 		c.rec.Add(traffic.Second{T: s, Sent: 30, TargetRate: 30, Segments: []traffic.Segment{seg("ap"), seg("eu"), seg("us")}})
 	}
@@ -47,7 +47,7 @@ func TestNoMitigationBetweenDeaths(t *testing.T) {
 	for s := now.Unix() - 100; s < now.Unix(); s++ {
 		second := traffic.Second{T: s, Sent: 45, TargetRate: 45}
 		for region, n := range map[string]int{"us": 22, "eu": 14, "ap": 9} {
-			seg := traffic.Segment{Region: region, Route: "home", Version: "7.1", N: n, OK: n, MS: slices.Repeat([]float64{9}, n)}
+			seg := traffic.Segment{Who: traffic.Group{Region: region, Route: "home", Version: "7.1"}, N: n, OK: n, MS: slices.Repeat([]float64{9}, n)}
 			if region == "us" && (now.Unix()-s)%20 == 0 {
 				seg.OK, seg.Errs.Status = n-2, 2
 			}

@@ -49,7 +49,7 @@ func TestMitigationNotInAGap(t *testing.T) {
 		c.rec = sli.NewRecorder()
 		for s := now.Unix() - 100; s < now.Unix(); s++ {
 			seg := func(region string) traffic.Segment {
-				return traffic.Segment{Region: region, Route: "home", Version: "7.1", N: 10, OK: 10, MS: []float64{9, 9, 9, 9, 9, 9, 9, 9, 9, 9}}
+				return traffic.Segment{Who: traffic.Group{Region: region, Route: "home", Version: "7.1"}, N: 10, OK: 10, MS: []float64{9, 9, 9, 9, 9, 9, 9, 9, 9, 9}}
 			}
 			c.rec.Add(traffic.Second{T: s, Sent: 30, TargetRate: 30, Segments: []traffic.Segment{seg("ap"), seg("eu"), seg("us")}})
 		}

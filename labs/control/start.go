@@ -202,7 +202,7 @@ func (c *Control) fillWorkspace(ctx context.Context) error {
 // services is how many containers compose.yaml brings up, for progress, and monitoring how
 // many more there are with Prometheus and Alertmanager.
 const (
-	services   = 13
+	services   = 14
 	monitoring = 2
 )
 

@@ -65,6 +65,8 @@ type World interface {
 	Live(ctx context.Context, services []string) (map[string]map[string]float64, error)
 	// Lay puts a fault on an uplink and gives what takes it away again.
 	Lay(ctx context.Context, f catalog.Fault) (func(context.Context) error, error)
+	// Books is what became of the orders of all users. What users know is read first.
+	Books(ctx context.Context) (Books, error)
 	// Inventory is the shape of the healthy system, taken before breaking.
 	Inventory() Inventory
 	// Injector says whether the injection has been in force, untouched, since breaking.
@@ -110,6 +112,7 @@ type Runner struct {
 var kinds = map[string]func(*Runner, context.Context, catalog.Check) Result{
 	"shape":     (*Runner).shape,
 	"owner":     (*Runner).owner,
+	"orders":    (*Runner).orders,
 	"injector":  (*Runner).injector,
 	"slo":       (*Runner).slo,
 	"tolerance": (*Runner).tolerance,
@@ -118,7 +121,7 @@ var kinds = map[string]func(*Runner, context.Context, catalog.Check) Result{
 }
 
 // order is that in which kinds run: what only looks first, what disturbs last.
-var order = []string{"shape", "owner", "injector", "slo", "tolerance", "restart", "soak"}
+var order = []string{"shape", "owner", "injector", "slo", "tolerance", "restart", "soak", "orders"}
 
 // Makes tells whether there are checks of a kind.
 func Makes(kind string) bool { return kinds[kind] != nil && slices.Contains(order, kind) }

@@ -36,6 +36,7 @@ type fake struct {
 	undo     func() error
 	injector func() (bool, string)
 	told     []string
+	books    func() (grade.Books, error)
 
 	ids     int
 	undone  int
@@ -76,7 +77,7 @@ func healthy(t int64, rate float64) traffic.Second {
 		share  float64
 	}{{"us", .5}, {"eu", .3}, {"ap", .2}} {
 		n := int(g.share*rate + .5)
-		seg := traffic.Segment{Region: g.region, Route: "home", Version: "7.1", N: n, OK: n}
+		seg := traffic.Segment{Who: traffic.Group{Region: g.region, Route: "home", Version: "7.1"}, N: n, OK: n}
 		for range n {
 			seg.MS = append(seg.MS, 12)
 		}
@@ -234,6 +235,8 @@ func (w *fake) Lay(context.Context, catalog.Fault) (func(context.Context) error,
 	}, nil
 }
 
+func (w *fake) Books(context.Context) (grade.Books, error) { return w.books() }
+
 func (w *fake) Inventory() grade.Inventory { return w.inv }
 
 func (w *fake) Injector() (bool, string) {
@@ -278,7 +281,7 @@ func spoil(region string, fail int, late float64) func(int64, *traffic.Second) {
 	return func(_ int64, s *traffic.Second) {
 		for i := range s.Segments {
 			g := &s.Segments[i]
-			if region != "" && g.Region != region {
+			if region != "" && g.Who.Region != region {
 				continue
 			}
 			g.OK -= min(fail, g.OK)

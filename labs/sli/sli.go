@@ -1,8 +1,8 @@
 // Package sli keeps what users got, second by second, and answers for any window
 // of time how many requests were answered rightly and how long they took.
 //
-// Percentiles are exact: every latency is kept (a day of 45 requests a second is
-// 31 MB), so a window of any length and segment can be asked for afterwards.
+// Percentiles are exact: every latency is kept for as long as the lab lives, so a
+// window of any length and group of users can be asked for afterwards.
 package sli
 
 import (
@@ -12,30 +12,34 @@ import (
 	"sync"
 	"time"
 
+	"github.com/HdrHistogram/hdrhistogram-go"
+
 	"faultlab/targets/traffic"
 )
 
 // Recorder collects seconds as traffic reports them. It is safe for concurrent use.
 type Recorder struct {
 	mu      sync.Mutex
-	seconds []traffic.Second // ascending, one per second at most
-	last    time.Time        // when the newest second arrived
-	changed chan struct{}    // closed and renewed at every second
+	seconds []second        // ascending, one per second at most
+	groups  []traffic.Group // every one that was seen
+	places  map[traffic.Group]uint16
+	changed chan struct{} // closed and renewed at every second
 }
 
 // NewRecorder makes an empty one.
-func NewRecorder() *Recorder { return &Recorder{changed: make(chan struct{})} }
+func NewRecorder() *Recorder {
+	return &Recorder{places: map[traffic.Group]uint16{}, changed: make(chan struct{})}
+}
 
 // Add takes one more second. One that is not newer than the newest is dropped:
 // after a reconnect traffic's log is read again from a little earlier.
 func (r *Recorder) Add(s traffic.Second) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if n := len(r.seconds); n > 0 && s.T <= r.seconds[n-1].T {
+	if n := len(r.seconds); n > 0 && s.T <= r.seconds[n-1].t {
 		return
 	}
-	r.seconds = append(r.seconds, s)
-	r.last = time.Now()
+	r.seconds = append(r.seconds, r.keep(s))
 	close(r.changed)
 	r.changed = make(chan struct{})
 }
@@ -54,7 +58,7 @@ func (r *Recorder) Last() time.Time {
 	if len(r.seconds) == 0 {
 		return time.Time{}
 	}
-	return time.Unix(r.seconds[len(r.seconds)-1].T, 0)
+	return time.Unix(r.seconds[len(r.seconds)-1].t, 0)
 }
 
 // Window is what users got in [From, To).
@@ -66,54 +70,73 @@ type Window struct {
 	Asked    float64        // requests that should have set out
 	LagMS    float64        // median of how late traffic itself was each second, for want of CPU; see traffic.Second
 	Errs     map[string]int // failed requests by what the user saw: timeout, status, body, connect, overflow
-	ms       []float64      // ascending
+	latency  *hdrhistogram.PackedHistogram
 }
 
-// Filter chooses segments; empty fields choose all.
-type Filter struct {
-	Region, Route, Version string
-}
+// Filter chooses requests; empty fields choose all.
+type Filter traffic.Group
 
-func (f Filter) fits(s traffic.Segment) bool {
-	return (f.Region == "" || f.Region == s.Region) && (f.Route == "" || f.Route == s.Route) && (f.Version == "" || f.Version == s.Version)
-}
+// Only chooses the requests that have a value in one dimension.
+func Only(d traffic.Dimension, value string) Filter { return Filter(d.Only(value)) }
 
-// Window adds up the seconds in [from, to) for the segments chosen.
+// Latencies are counted in tenths of a millisecond. With so many digits a histogram is
+// exact up to 26 s, which no user waits for; it rounds up what is above.
+const (
+	longest = 36_000_000
+	digits  = 5
+)
+
+// Window adds up the seconds in [from, to) for the requests chosen.
 func (r *Recorder) Window(from, to time.Time, f Filter) Window {
-	w := Window{From: from, To: to, Errs: map[string]int{}}
-	var lags []float64
-	for _, s := range r.between(from, to) {
+	w := Window{From: from, To: to, Errs: map[string]int{}, latency: hdrhistogram.NewPacked(1, longest, digits)}
+	seconds, groups := r.between(from, to)
+	some, chosen := traffic.Group(f), make([]bool, len(groups))
+	for i := range groups {
+		chosen[i] = groups[i].Has(&some)
+	}
+	lags := make([]float64, 0, len(seconds))
+	for _, s := range seconds {
 		w.Seconds++
-		w.Sent += s.Sent
-		w.Asked += s.TargetRate
-		lags = append(lags, s.LagMS)
-		for _, g := range s.Segments {
-			if !f.fits(g) {
-				continue
+		w.Sent += s.sent
+		w.Asked += s.asked
+		lags = append(lags, s.lag)
+		rest := s.latencies
+		for _, p := range s.parts {
+			own := rest[:p.latencies]
+			rest = rest[p.latencies:]
+			if chosen[p.group] {
+				w.add(p, own)
 			}
-			w.N += g.N
-			w.OK += g.OK
-			for kind, n := range map[string]int{"timeout": g.Errs.Timeout, "status": g.Errs.Status, "body": g.Errs.Body, "connect": g.Errs.Connect, "overflow": g.Errs.Overflow} {
-				if n > 0 {
-					w.Errs[kind] += n
-				}
-			}
-			w.ms = append(w.ms, g.MS...)
 		}
 	}
-	slices.Sort(w.ms)
 	if slices.Sort(lags); len(lags) > 0 {
 		w.LagMS = lags[len(lags)/2]
 	}
 	return w
 }
 
-func (r *Recorder) between(from, to time.Time) []traffic.Second {
+func (w *Window) add(p part, latencies []uint32) {
+	w.N += int(p.n)
+	w.OK += int(p.ok)
+	if e := p.errs; e != nil {
+		for kind, n := range map[string]int{"timeout": e.Timeout, "status": e.Status, "body": e.Body, "connect": e.Connect, "overflow": e.Overflow} {
+			if n > 0 {
+				w.Errs[kind] += n
+			}
+		}
+	}
+	for _, l := range latencies {
+		_ = w.latency.RecordValue(min(int64(l), longest)) // fails above that only
+	}
+}
+
+// between gives the seconds in [from, to) and the groups that they speak of.
+func (r *Recorder) between(from, to time.Time) ([]second, []traffic.Group) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	i := sort.Search(len(r.seconds), func(i int) bool { return r.seconds[i].T >= ceil(from) })
-	j := sort.Search(len(r.seconds), func(i int) bool { return r.seconds[i].T >= ceil(to) })
-	return r.seconds[i:max(i, j)]
+	i := sort.Search(len(r.seconds), func(i int) bool { return r.seconds[i].t >= ceil(from) })
+	j := sort.Search(len(r.seconds), func(i int) bool { return r.seconds[i].t >= ceil(to) })
+	return r.seconds[i:max(i, j)], r.groups
 }
 
 // ceil is the first whole second not before t: seconds that had begun before a
@@ -125,27 +148,32 @@ func ceil(t time.Time) int64 {
 	return t.Unix()
 }
 
-// Values lists what occurs in the window for one dimension: "region", "route" or
-// "version", sorted.
-func (r *Recorder) Values(from, to time.Time, dimension string) []string {
-	seen := map[string]bool{}
-	for _, s := range r.between(from, to) {
-		for _, g := range s.Segments {
-			switch dimension {
-			case "region":
-				seen[g.Region] = true
-			case "route":
-				seen[g.Route] = true
-			case "version":
-				seen[g.Version] = true
-			}
+// Values lists what occurs in [from, to) in a dimension, sorted.
+func (r *Recorder) Values(from, to time.Time, d traffic.Dimension) []string {
+	seconds, groups := r.between(from, to)
+	seen := map[uint16]bool{}
+	for _, s := range seconds {
+		for _, p := range s.parts {
+			seen[p.group] = true
 		}
 	}
 	var out []string
-	for v := range seen {
-		out = append(out, v)
+	for i := range seen {
+		if v := d.Of(groups[i]); v != "" {
+			out = append(out, v)
+		}
 	}
-	sort.Strings(out)
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+// Orders are those whose request ended in [from, to).
+func (r *Recorder) Orders(from, to time.Time) []traffic.Placed {
+	seconds, _ := r.between(from, to)
+	var out []traffic.Placed
+	for _, s := range seconds {
+		out = append(out, s.orders...)
+	}
 	return out
 }
 
@@ -160,9 +188,12 @@ func (w Window) Success() float64 {
 // Quantile is the latency that a share q (0 to 1) of the requests did not exceed
 // (nearest rank), right and wrong answers alike; 0 without any.
 func (w Window) Quantile(q float64) time.Duration {
-	if len(w.ms) == 0 {
+	if w.latency == nil || w.latency.TotalCount() == 0 {
 		return 0
 	}
-	i := int(math.Ceil(q*float64(len(w.ms)))) - 1
-	return time.Duration(w.ms[min(max(i, 0), len(w.ms)-1)] * float64(time.Millisecond))
+	// The library rounds to the nearest rank, which may be the better one; a rank that
+	// is whole it leaves.
+	n := float64(w.latency.TotalCount())
+	tenths := w.latency.ValueAtPercentile(100 * math.Ceil(q*n) / n)
+	return time.Duration(tenths) * 100 * time.Microsecond
 }

@@ -14,7 +14,7 @@ import (
 
 func second(t int64, region string, ok, failed int, ms ...float64) traffic.Second {
 	return traffic.Second{T: t, TargetRate: 45, Sent: ok + failed, Segments: []traffic.Segment{
-		{Region: region, Route: "home", Version: "7.1", N: ok + failed, OK: ok, Errs: traffic.Errors{Timeout: failed}, MS: ms}}}
+		{Who: traffic.Group{Region: region, Route: "home", Version: "7.1"}, N: ok + failed, OK: ok, Errs: traffic.Errors{Timeout: failed}, MS: ms}}}
 }
 
 func at(seconds float64) time.Time { return time.Unix(0, int64(seconds*1e9)) }
@@ -50,6 +50,48 @@ func TestWindow(t *testing.T) {
 		w := r.Window(at(tt.from), at(tt.to), sli.Filter{})
 		if w.Seconds != tt.seconds || w.N != tt.seconds || w.Sent != tt.seconds || w.Asked != 45*float64(tt.seconds) {
 			t.Errorf("[%v, %v): %+v; want %d seconds", tt.from, tt.to, w, tt.seconds)
+		}
+	}
+}
+
+// Every dimension chooses its requests, and a second is the same after it was kept.
+func TestWindowOfEachDimension(t *testing.T) {
+	rng := rand.New(rand.NewPCG(5, 6))
+	values := []string{"a", "b", "c"}
+	r := sli.NewRecorder()
+	type sum struct{ n, ok, timeouts, longest int }
+	want := map[string]sum{}
+	for s := range int64(20) {
+		second := traffic.Second{T: s}
+		for range 30 {
+			pick := func() string { return values[rng.IntN(3)] }
+			tenths := rng.IntN(100_000)
+			g := traffic.Segment{Who: traffic.Group{Region: pick(), Route: pick(), Version: pick(), Tenant: pick(), Device: pick(), Cohort: pick()},
+				N: 1, OK: rng.IntN(2), MS: []float64{float64(tenths) / 10}}
+			g.Errs.Timeout = 1 - g.OK
+			second.Segments = append(second.Segments, g)
+			for _, d := range traffic.Dimensions {
+				x := want[d.Name+d.Of(g.Who)]
+				want[d.Name+d.Of(g.Who)] = sum{x.n + 1, x.ok + g.OK, x.timeouts + g.Errs.Timeout, max(x.longest, tenths)}
+			}
+		}
+		r.Add(second)
+	}
+	r.Add(traffic.Second{T: 30, Orders: []traffic.Placed{{Key: "a"}}})
+	r.Add(traffic.Second{T: 31, Orders: []traffic.Placed{{Key: "b"}, {Key: "c"}}})
+	if got := r.Orders(at(0), at(31)); len(got) != 1 || got[0].Key != "a" {
+		t.Errorf("orders up to 31: %v", got)
+	}
+	if got := r.Orders(at(0), at(99)); len(got) != 3 || got[2].Key != "c" {
+		t.Errorf("orders: %v", got)
+	}
+	for _, d := range traffic.Dimensions {
+		for _, v := range values {
+			w := r.Window(at(0), at(99), sli.Only(d, v))
+			got := sum{w.N, w.OK, w.Errs["timeout"], int(w.Quantile(1) / (100 * time.Microsecond))}
+			if got != want[d.Name+v] {
+				t.Errorf("%s %s: %+v; want %+v", d.Name, v, got, want[d.Name+v])
+			}
 		}
 	}
 }
@@ -104,9 +146,9 @@ func TestQuantileAgainstAnOracle(t *testing.T) {
 func TestFilterAndValues(t *testing.T) {
 	r := sli.NewRecorder()
 	r.Add(traffic.Second{T: 1, Sent: 6, Segments: []traffic.Segment{
-		{Region: "eu", Route: "home", Version: "7.1", N: 1, OK: 1, MS: []float64{1}},
-		{Region: "us", Route: "home", Version: "7.0", N: 2, OK: 1, Errs: traffic.Errors{Status: 1}, MS: []float64{2, 3}},
-		{Region: "us", Route: "search", Version: "7.1", N: 3, OK: 0, Errs: traffic.Errors{Body: 1, Connect: 1, Overflow: 1}, MS: []float64{4, 5, 6}},
+		{Who: traffic.Group{Region: "eu", Route: "home", Version: "7.1"}, N: 1, OK: 1, MS: []float64{1}},
+		{Who: traffic.Group{Region: "us", Route: "home", Version: "7.0"}, N: 2, OK: 1, Errs: traffic.Errors{Status: 1}, MS: []float64{2, 3}},
+		{Who: traffic.Group{Region: "us", Route: "search", Version: "7.1"}, N: 3, OK: 0, Errs: traffic.Errors{Body: 1, Connect: 1, Overflow: 1}, MS: []float64{4, 5, 6}},
 	}})
 	for _, tt := range []struct {
 		f     sli.Filter
@@ -124,9 +166,13 @@ func TestFilterAndValues(t *testing.T) {
 			t.Errorf("%+v: errors %v do not add up to %d", tt.f, w.Errs, w.N-w.OK)
 		}
 	}
-	for dim, want := range map[string]string{"region": "eu us", "route": "home search", "version": "7.0 7.1", "planet": ""} {
-		if got := strings.Join(r.Values(at(0), at(9), dim), " "); got != want {
-			t.Errorf("%s: %q; want %q", dim, got, want)
+	want := map[string]string{"region": "eu us", "route": "home search", "version": "7.0 7.1"}
+	for _, d := range traffic.Dimensions {
+		if got := strings.Join(r.Values(at(0), at(9), d), " "); got != want[d.Name] {
+			t.Errorf("%s: %q; want %q", d.Name, got, want[d.Name])
+		}
+		if got := r.Values(at(9), at(10), d); len(got) > 0 {
+			t.Errorf("%s later: %q", d.Name, got)
 		}
 	}
 }

@@ -7,7 +7,8 @@ import "embed"
 // Files are the SQL files, to be given to psql in the order of Order.
 //
 // roles.sql wants a superuser and the psql variables shop_password, shipping_password,
-// reports_password and grader_password; schema.sql and seed.sql run in the database shop.
+// reports_password, replica_password and grader_password; schema.sql and seed.sql run in the
+// database shop.
 //
 //go:embed roles.sql schema.sql seed.sql
 var Files embed.FS

@@ -11,6 +11,9 @@ import (
 // mounted there starts as a copy of it.
 const DataDir = "/var/lib/postgresql/data"
 
+// ReplicaDir is where a replica's data lies.
+const ReplicaDir = "/var/lib/postgresql/replica"
+
 // BinaryName is the name in the build context of the shop's static binary.
 const BinaryName = "shop"
 
@@ -36,7 +39,7 @@ func Rootfs() map[string][]byte {
 
 // SQL is one file of statements that fills the database while the system image
 // is built. Psql runs it as superuser with the passwords of the roles as variables:
-// shop_password, shipping_password and reports_password, and grader_password, which
+// shop_password, shipping_password, reports_password and replica_password, and grader_password, which
 // is random and kept nowhere; who needs that role sets a password of its own once the
 // database runs.
 type SQL struct {
@@ -55,6 +58,7 @@ const (
 	AppPassword      = "shop"     // of role shop
 	ShippingPassword = "shipping" // of role shipping
 	ReportsPassword  = "reports"  // of role reports
+	ReplicaPassword  = "replica"  // of role replica
 )
 
 // System returns the text of the system image's Dockerfile. The build context
@@ -90,7 +94,7 @@ func seed(steps []SQL) string {
 		"mkdir -p /etc/shop /workspace",
 		"install -d -o haproxy -g haproxy /run/haproxy",
 		"install -d -o postgres -g postgres -m 0775 /run/postgresql",
-		"install -d -o postgres -g postgres -m 0700 " + DataDir,
+		"install -d -o postgres -g postgres -m 0700 " + DataDir + " " + ReplicaDir,
 		"cd /tmp",
 		as + "initdb -D " + DataDir + " --username=postgres --auth=trust --encoding=UTF8 --locale=C.UTF-8" +
 			" --wal-segsize=1 --no-sync --no-instructions > /dev/null",
@@ -102,7 +106,7 @@ func seed(steps []SQL) string {
 	}
 	for _, s := range steps {
 		lines = append(lines, psql+"-d "+s.Database+" -v shop_password="+AppPassword+
-			" -v shipping_password="+ShippingPassword+" -v reports_password="+ReportsPassword+
+			" -v shipping_password="+ShippingPassword+" -v reports_password="+ReportsPassword+" -v replica_password="+ReplicaPassword+
 			" -v grader_password=$random -f "+sqlDir+"/"+s.File+" > /dev/null")
 	}
 	return strings.Join(append(lines,

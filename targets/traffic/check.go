@@ -1,6 +1,9 @@
 package traffic
 
 import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -26,19 +29,86 @@ const homeProducts = 10
 
 // order is what a user's app sends, and what it reads of the answer.
 type order struct {
-	Key        string `json:"key"`
+	Key        string `json:"key,omitempty"`
 	Lines      []Line `json:"lines,omitempty"`
 	State      string `json:"state,omitempty"`
 	TotalCents int64  `json:"total_cents,omitempty"`
 }
 
-// orderOf is the body of a checkout; the id of the request is the order's key.
-func orderOf(id string, r Request) []byte {
-	body, err := json.Marshal(order{Key: id, Lines: r.Basket})
-	if err != nil {
-		panic(err) // strings and numbers always marshal
+// totalOf is what an order that was checked is over.
+func totalOf(body []byte) int64 {
+	var o order
+	_ = json.Unmarshal(body, &o)
+	return o.TotalCents
+}
+
+// basket is what a user's app reads of a basket.
+type basket struct {
+	Lines []struct {
+		Line
+		PriceCents int64 `json:"price_cents"`
+	} `json:"lines"`
+	TotalCents int64 `json:"total_cents"`
+}
+
+// upload is what a user's app reads after it has sent a picture.
+type upload struct {
+	Bytes  int    `json:"bytes"`
+	SHA256 string `json:"sha256"`
+}
+
+// bodyOf is what a request sends; its id is an order's key. Nil: nothing.
+func bodyOf(id string, r Request) []byte {
+	switch r.Who.Route {
+	case Basket, Checkout:
+		o := order{Lines: r.Basket}
+		if r.Who.Route == Checkout {
+			o.Key = id
+		}
+		body, err := json.Marshal(o)
+		if err != nil {
+			panic(err) // strings and numbers always marshal
+		}
+		return body
+	case Upload:
+		// No two pictures are the same.
+		return bytes.Repeat([]byte(id+"\n"), r.Picture/(len(id)+1)+1)[:r.Picture]
 	}
-	return body
+	return nil
+}
+
+// checkBasket says whether a basket has the lines asked for, and adds up.
+func checkBasket(r Request, body []byte) error {
+	var b basket
+	if err := json.Unmarshal(body, &b); err != nil {
+		return fmt.Errorf("answer is not JSON: %w", err)
+	}
+	if len(b.Lines) != len(r.Basket) {
+		return fmt.Errorf("basket has %d lines; want %d", len(b.Lines), len(r.Basket))
+	}
+	sum := int64(0)
+	for i, l := range b.Lines {
+		if l.Line != r.Basket[i] || l.PriceCents < 1 {
+			return fmt.Errorf("line %d is %+v; want %+v with a price", i, l, r.Basket[i])
+		}
+		sum += l.PriceCents * int64(l.Quantity)
+	}
+	if b.TotalCents != sum {
+		return fmt.Errorf("basket is over %d; its lines come to %d", b.TotalCents, sum)
+	}
+	return nil
+}
+
+// checkUpload says whether the picture of an id arrived as it was sent.
+func checkUpload(r Request, id string, body []byte) error {
+	var u upload
+	if err := json.Unmarshal(body, &u); err != nil {
+		return fmt.Errorf("answer is not JSON: %w", err)
+	}
+	if sum := sha256.Sum256(bodyOf(id, r)); u.Bytes != r.Picture || u.SHA256 != hex.EncodeToString(sum[:]) {
+		return fmt.Errorf("%d bytes with checksum %s arrived; %d were sent, with %x", u.Bytes, u.SHA256, r.Picture, sum)
+	}
+	return nil
 }
 
 // checkOrder says whether the order of a key was taken and paid.
@@ -55,14 +125,19 @@ func checkOrder(id string, body []byte) error {
 
 // checkBody says whether an answer is what the request of an id asked for.
 func checkBody(r Request, id string, body []byte) error {
-	if r.Route == Checkout {
+	switch r.Who.Route {
+	case Checkout:
 		return checkOrder(id, body)
+	case Basket:
+		return checkBasket(r, body)
+	case Upload:
+		return checkUpload(r, id, body)
 	}
 	var a answer
 	if err := json.Unmarshal(body, &a); err != nil {
 		return fmt.Errorf("page is not JSON: %w", err)
 	}
-	if r.Route == Product {
+	if r.Who.Route == Product {
 		if a.Product == nil {
 			return errors.New("page has no product")
 		}
@@ -74,7 +149,7 @@ func checkBody(r Request, id string, body []byte) error {
 	if len(a.Products) == 0 {
 		return errors.New("page has no products")
 	}
-	if r.Route == Home && len(a.Products) < homeProducts {
+	if r.Who.Route == Home && len(a.Products) < homeProducts {
 		return fmt.Errorf("home has %d products; want %d", len(a.Products), homeProducts)
 	}
 	if a.Query != r.Query {

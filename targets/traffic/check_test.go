@@ -1,13 +1,16 @@
 package traffic
 
 import (
+	"crypto/sha256"
+	"fmt"
 	"strings"
 	"testing"
 )
 
 func TestCheckBody(t *testing.T) {
-	checkout := Request{Route: Checkout, Basket: []Line{{7, 1}}}
-	home, search, product := Request{Route: Home}, Request{Route: Search, Query: "oak lamp"}, Request{Route: Product, ProductID: 7}
+	checkout := Request{Who: Group{Route: Checkout}, Basket: []Line{{7, 1}}}
+	inBasket, picture := Request{Who: Group{Route: Basket}, Basket: []Line{{7, 2}}}, Request{Who: Group{Route: Upload}, Picture: 7}
+	home, search, product := Request{Who: Group{Route: Home}}, Request{Who: Group{Route: Search}, Query: "oak lamp"}, Request{Who: Group{Route: Product}, ProductID: 7}
 	tests := []struct {
 		name string
 		r    Request
@@ -38,6 +41,16 @@ func TestCheckBody(t *testing.T) {
 		{"order not paid", checkout, `{"key":"k-1","state":"pending","total_cents":5}`, false},
 		{"order for nothing", checkout, `{"key":"k-1","state":"paid"}`, false},
 		{"page for an order", checkout, homePage(10), false},
+		{"basket", inBasket, `{"lines":[{"product_id":7,"quantity":2,"price_cents":5}],"total_cents":10}`, true},
+		{"basket that does not add up", inBasket, `{"lines":[{"product_id":7,"quantity":2,"price_cents":5}],"total_cents":5}`, false},
+		{"basket with another product", inBasket, `{"lines":[{"product_id":8,"quantity":2,"price_cents":5}],"total_cents":10}`, false},
+		{"basket with another quantity", inBasket, `{"lines":[{"product_id":7,"quantity":1,"price_cents":5}],"total_cents":5}`, false},
+		{"basket for nothing", inBasket, `{"lines":[{"product_id":7,"quantity":2}],"total_cents":0}`, false},
+		{"empty basket", inBasket, `{"lines":[],"total_cents":0}`, false},
+		{"picture", picture, `{"bytes":7,"sha256":"` + checksum("k-1\nk-1") + `"}`, true},
+		{"another picture", picture, `{"bytes":7,"sha256":"` + checksum("k-2\nk-2") + `"}`, false},
+		{"half a picture", picture, `{"bytes":4,"sha256":"` + checksum("k-1\n") + `"}`, false},
+		{"no checksum", picture, `{"bytes":7}`, false},
 		{"problem", product, `{"error":"upstream_timeout"}`, false},
 	}
 	for _, tt := range tests {
@@ -53,13 +66,15 @@ func FuzzCheckBody(f *testing.F) {
 	f.Add(`{"product":{"id":7,"name":"A","price_cents":5}}`)
 	f.Add(`{"products":[{"id":7}],"product":{"id":7}`)
 	f.Fuzz(func(t *testing.T, body string) {
-		for _, r := range []Request{{Route: Home}, {Route: Search, Query: "oak lamp"}, {Route: Product, ProductID: 7}} {
+		for _, r := range []Request{{Who: Group{Route: Home}}, {Who: Group{Route: Search}, Query: "oak lamp"}, {Who: Group{Route: Product}, ProductID: 7}} {
 			if checkBody(r, "k-1", []byte(body)) == nil && len(body) < 20 {
-				t.Errorf("%q passes as %s", body, r.Route)
+				t.Errorf("%q passes as %s", body, r.Who.Route)
 			}
 		}
 	})
 }
+
+func checksum(text string) string { return fmt.Sprintf("%x", sha256.Sum256([]byte(text))) }
 
 // homePage is a home page of n products.
 func homePage(n int) string {

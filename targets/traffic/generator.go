@@ -8,6 +8,7 @@ package traffic
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"sync"
@@ -27,6 +28,7 @@ type Config struct {
 	Edge           string        // host:port where users enter
 	Rate           float64       // arrivals per second at the start; 0 = paused, up to MaxRate
 	Seed           uint64        // of the plan
+	Shape          Shape         // of the plan
 	Timeout        time.Duration // a user's patience; 0 = 3s
 	MaxOutstanding int           // requests under way at most, further ones fail; 0 = 5000
 }
@@ -71,7 +73,7 @@ func New(c Config, out io.Writer) (*Generator, error) {
 	case c.MaxOutstanding < 0:
 		return nil, fmt.Errorf("max outstanding is %d; want above 0", c.MaxOutstanding)
 	}
-	if err := checkRate(c.Rate); err != nil {
+	if err := errors.Join(checkRate(c.Rate), c.Shape.check()); err != nil {
 		return nil, err
 	}
 	g := &Generator{
@@ -139,7 +141,7 @@ func (g *Generator) Status() Status {
 
 // arrive sends each request of the plan when it is due.
 func (g *Generator) arrive(ctx context.Context) {
-	plan := NewPlan(g.config.Seed)
+	plan := NewPlan(g.config.Seed, g.config.Shape)
 	next := plan.Next()
 	rate, left, since := g.config.Rate, next.Gap, time.Now() // left: mean gaps still to wait, from since
 	timer := time.NewTimer(0)
@@ -183,14 +185,14 @@ func duration(gaps, rate float64) time.Duration {
 // the users wait for, so it counts as a user who waited in vain.
 func (g *Generator) start(ctx context.Context, r Request, lag time.Duration) {
 	if g.tally.arrived(lag) > g.config.MaxOutstanding {
-		g.tally.ended(r, overflowed, g.config.Timeout)
+		g.tally.ended(r, overflowed, g.config.Timeout, nil)
 		return
 	}
 	began := time.Now()
 	go func() {
-		o := g.users[r.Region].send(ctx, r)
+		o, placed := g.users[r.Who.Region].send(ctx, r)
 		if ctx.Err() == nil {
-			g.tally.ended(r, o, time.Since(began))
+			g.tally.ended(r, o, time.Since(began), placed)
 		}
 	}()
 }

@@ -61,6 +61,20 @@ func addUp(t *testing.T, lines string) (Second, Segment) {
 }
 
 func page(r *http.Request) string {
+	if r.URL.Path == "/upload" {
+		body, _ := io.ReadAll(r.Body)
+		return fmt.Sprintf(`{"bytes":%d,"sha256":"%s"}`, len(body), checksum(string(body)))
+	}
+	if r.URL.Path == "/basket" {
+		var b basket
+		_ = json.NewDecoder(r.Body).Decode(&b)
+		for i := range b.Lines {
+			b.Lines[i].PriceCents = 5
+			b.TotalCents += 5 * int64(b.Lines[i].Quantity)
+		}
+		body, _ := json.Marshal(b)
+		return string(body)
+	}
 	if r.Method == http.MethodPost {
 		var o order
 		_ = json.NewDecoder(r.Body).Decode(&o)
@@ -91,10 +105,16 @@ func edge(t *testing.T, h http.HandlerFunc) string {
 
 func TestUsersOfAHealthyShop(t *testing.T) {
 	var mu sync.Mutex
-	ids, hosts, served := map[string]bool{}, map[string]bool{}, 0
+	ids, hosts, served, told := map[string]bool{}, map[string]bool{}, 0, map[string]int{}
 	addr := edge(t, func(w http.ResponseWriter, r *http.Request) {
 		mu.Lock()
 		ids[r.Header.Get("X-Request-Id")], hosts[r.Host], served = true, true, served+1
+		for _, name := range []string{"X-Tenant", "X-App-Version", "X-Device", "X-Cohort"} {
+			told[name+" "+r.Header.Get(name)]++
+		}
+		if want := fmt.Sprintf("ShopApp/%s (%s)", r.Header.Get("X-App-Version"), r.Header.Get("X-Device")); r.UserAgent() != want {
+			t.Errorf("user agent %q; want %q", r.UserAgent(), want)
+		}
 		mu.Unlock()
 		_, _ = io.WriteString(w, page(r))
 	})
@@ -107,11 +127,21 @@ func TestUsersOfAHealthyShop(t *testing.T) {
 	}
 	mu.Lock()
 	defer mu.Unlock()
-	if len(ids) != served || served > all.Sent || served < all.Sent-2 {
+	if len(ids) != served || served > all.Sent || served < all.Sent-5 {
 		t.Errorf("%d request ids in %d requests served, %d sent", len(ids), served, all.Sent)
 	}
 	if !hosts["us.shop.example"] || !hosts["eu.shop.example"] || !hosts["ap.shop.example"] || len(hosts) != 3 {
 		t.Errorf("hosts asked for: %v", hosts)
+	}
+	for name, table := range map[string][]weighted{"X-Tenant": tenants, "X-App-Version": versions, "X-Device": devices, "X-Cohort": cohorts} {
+		for _, w := range table {
+			if told[name+" "+w.value] == 0 {
+				t.Errorf("no request says %s: %s", name, w.value)
+			}
+		}
+	}
+	if heavy := told["X-Tenant aurora"]; 10*heavy < 4*served {
+		t.Errorf("%d of %d requests are the heavy tenant's", heavy, served)
 	}
 }
 
@@ -225,7 +255,7 @@ func TestOverflowIsAFailure(t *testing.T) {
 
 func TestNewRefuses(t *testing.T) {
 	for _, c := range []Config{
-		{}, {Edge: "x:1", Rate: -1}, {Edge: "x:1", Rate: MaxRate + 1}, {Edge: "x:1", Timeout: -1}, {Edge: "x:1", MaxOutstanding: -1},
+		{}, {Edge: "x:1", Rate: -1}, {Edge: "x:1", Shape: Shape{Swing: 2}}, {Edge: "x:1", Rate: MaxRate + 1}, {Edge: "x:1", Timeout: -1}, {Edge: "x:1", MaxOutstanding: -1},
 	} {
 		if _, err := New(c, io.Discard); err == nil {
 			t.Errorf("%+v is accepted", c)

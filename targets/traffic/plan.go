@@ -14,7 +14,9 @@ const (
 	Home     = "home"
 	Search   = "search"
 	Product  = "product"
+	Basket   = "basket"
 	Checkout = "checkout"
+	Upload   = "upload"
 )
 
 // weighted is one value and its share in percent.
@@ -26,9 +28,11 @@ type weighted struct {
 // Who the users are and what they do.
 var (
 	regions  = []weighted{{"us", 50}, {"eu", 30}, {"ap", 20}}
-	routes   = []weighted{{Home, 30}, {Search, 39}, {Product, 28}, {Checkout, 3}}
+	routes   = []weighted{{Home, 29}, {Search, 38}, {Product, 27}, {Basket, 2}, {Checkout, 3}, {Upload, 1}}
 	versions = []weighted{{"7.1", 60}, {"7.0", 30}, {"6.9", 10}}
-	tenants  = []weighted{{"aurora", 40}, {"fjord", 30}, {"greenleaf", 20}, {"harbour", 10}}
+	tenants  = []weighted{{"aurora", 55}, {"fjord", 20}, {"greenleaf", 15}, {"harbour", 10}}
+	devices  = []weighted{{"android", 45}, {"ios", 35}, {"desktop", 20}}
+	cohorts  = []weighted{{"control", 90}, {"green-button", 10}}
 )
 
 // visitsPerConnection is how many requests a device sends, on average, before
@@ -40,14 +44,12 @@ type Request struct {
 	// Gap is the time since the request before, in units of the mean gap: at
 	// a rate of 45 per second, a gap of 1.0 is 1/45 s.
 	Gap       float64
-	Region    string
-	Route     string
-	Query     string // what is searched for, when Route is Search
-	ProductID int64  // the product asked for, when Route is Product
-	Basket    []Line // what is ordered, when Route is Checkout
-	Version   string // of the user's app
-	Tenant    string
-	Leaves    bool // the device closes its connection afterwards
+	Who       Group
+	Query     string // what is searched for, when the route is Search
+	ProductID int64  // the product asked for, when the route is Product
+	Basket    []Line // what is asked about or ordered, when the route is Basket or Checkout
+	Picture   int    // how many bytes are sent, when the route is Upload
+	Leaves    bool   // the device closes its connection afterwards
 }
 
 // Line is one product of an order.
@@ -58,44 +60,47 @@ type Line struct {
 
 // Path is the path and query to ask for.
 func (r Request) Path() string {
-	switch r.Route {
+	switch r.Who.Route {
 	case Search:
 		return "/search?q=" + url.QueryEscape(r.Query)
 	case Product:
 		return "/product/" + strconv.FormatInt(r.ProductID, 10)
-	case Checkout:
-		return "/checkout"
+	case Home:
+		return "/"
 	}
-	return "/"
+	return "/" + r.Who.Route
 }
 
-// Plan is an endless sequence of requests. The same seed gives the same one.
+// Plan is an endless sequence of requests. The same seed and shape give the same one.
 type Plan struct {
 	random *rand.Rand
+	rhythm rhythm
 }
 
 // NewPlan begins the sequence of a seed.
-func NewPlan(seed uint64) *Plan {
-	return &Plan{random: rand.New(rand.NewPCG(seed, 0x5f0b_71aff1c))}
+func NewPlan(seed uint64, shape Shape) *Plan {
+	return &Plan{random: rand.New(rand.NewPCG(seed, 0x5f0b_71aff1c)), rhythm: newRhythm(seed, shape)}
 }
 
 // Next gives the next request. Gaps are exponential, so arrivals are a
-// Poisson process.
+// Poisson process, whose rate moves as the shape says.
 func (p *Plan) Next() Request {
 	r := Request{
-		Gap:     p.random.ExpFloat64(),
-		Region:  p.pick(regions),
-		Route:   p.pick(routes),
-		Version: p.pick(versions),
-		Tenant:  p.pick(tenants),
-		Leaves:  p.random.IntN(visitsPerConnection) == 0,
+		Gap: p.rhythm.stretch(p.random.ExpFloat64()),
+		Who: Group{
+			Region: p.pick(regions), Route: p.pick(routes), Version: p.pick(versions),
+			Tenant: p.pick(tenants), Device: p.pick(devices), Cohort: p.pick(cohorts),
+		},
+		Leaves: p.random.IntN(visitsPerConnection) == 0,
 	}
-	switch r.Route {
+	switch r.Who.Route {
 	case Search:
 		r.Query = p.query()
 	case Product:
 		r.ProductID = 1 + p.random.Int64N(db.Products)
-	case Checkout:
+	case Upload:
+		r.Picture = 8<<10 + p.random.IntN(24<<10)
+	case Basket, Checkout:
 		// Ids that lie apart: no product comes twice.
 		first := p.random.Int64N(db.Products)
 		for i := range 1 + p.random.IntN(3) {

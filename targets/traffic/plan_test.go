@@ -7,7 +7,7 @@ import (
 )
 
 func take(seed uint64, n int) []Request {
-	p := NewPlan(seed)
+	p := NewPlan(seed, Shape{})
 	out := make([]Request, n)
 	for i := range out {
 		out[i] = p.Next()
@@ -29,11 +29,11 @@ func TestPlanHasTheShares(t *testing.T) {
 	counts, gaps := map[string]int{}, 0.0
 	for _, r := range take(1, n) {
 		gaps += r.Gap
-		for _, v := range []string{r.Region, r.Route, r.Version, r.Tenant} {
-			counts[v]++
+		for _, d := range Dimensions {
+			counts[d.Of(r.Who)]++
 		}
 	}
-	for _, table := range [][]weighted{regions, routes, versions, tenants} {
+	for _, table := range [][]weighted{regions, routes, versions, tenants, devices, cohorts} {
 		for _, w := range table {
 			if got := 100 * float64(counts[w.value]) / n; math.Abs(got-float64(w.percent)) > 1 {
 				t.Errorf("%s is %.1f %%; want %d", w.value, got, w.percent)
@@ -46,7 +46,7 @@ func TestPlanHasTheShares(t *testing.T) {
 }
 
 func TestTablesAddUp(t *testing.T) {
-	for _, table := range [][]weighted{regions, routes, versions, tenants} {
+	for _, table := range [][]weighted{regions, routes, versions, tenants, devices, cohorts} {
 		sum := 0
 		for _, w := range table {
 			sum += w.percent
@@ -62,10 +62,12 @@ func TestPaths(t *testing.T) {
 		r    Request
 		want string
 	}{
-		{Request{Route: Home}, "/"},
-		{Request{Route: Search, Query: "walnut lamp"}, "/search?q=walnut+lamp"},
-		{Request{Route: Product, ProductID: 42}, "/product/42"},
-		{Request{Route: Checkout}, "/checkout"},
+		{Request{Who: Group{Route: Home}}, "/"},
+		{Request{Who: Group{Route: Search}, Query: "walnut lamp"}, "/search?q=walnut+lamp"},
+		{Request{Who: Group{Route: Product}, ProductID: 42}, "/product/42"},
+		{Request{Who: Group{Route: Basket}}, "/basket"},
+		{Request{Who: Group{Route: Checkout}}, "/checkout"},
+		{Request{Who: Group{Route: Upload}}, "/upload"},
 	}
 	for _, tt := range tests {
 		if got := tt.r.Path(); got != tt.want {

@@ -21,7 +21,7 @@ func read(text string) ([]Second, error) {
 
 func TestReadSecondsGivesWhatWasWritten(t *testing.T) {
 	want := Second{T: 9, TargetRate: 45, Sent: 46, Outstanding: 2, LagMS: 0.4, Segments: []Segment{{
-		Region: "us", Route: Search, Version: "7.1", N: 2, OK: 1, Errs: Errors{Timeout: 1}, MS: []float64{4.1, 3000},
+		Who: Group{Region: "us", Route: Search, Version: "7.1", Tenant: "fjord", Device: "ios", Cohort: "control"}, N: 2, OK: 1, Errs: Errors{Timeout: 1}, MS: []float64{4.1, 3000},
 	}}}
 	line, err := json.Marshal(want)
 	if err != nil {
@@ -63,13 +63,13 @@ func TestTallyPutsEventsIntoTheirSecond(t *testing.T) {
 	now := time.Unix(100, 900e6)
 	tally := newTally(func() time.Time { return now })
 	tally.setRate(45)
-	r := Request{Region: "eu", Route: Home, Version: "7.1"}
+	r := Request{Who: Group{Region: "eu", Route: Home, Version: "7.1"}}
 	tally.arrived(1500 * time.Microsecond)
 	tally.arrived(0)
 	now = time.Unix(101, 100e6)
-	tally.ended(r, succeeded, 203_440*time.Microsecond)
+	tally.ended(r, succeeded, 203_440*time.Microsecond, &Placed{Key: "k-1", TotalCents: 7})
 	now = time.Unix(103, 0) // nothing happens in second 102
-	tally.ended(r, timedOut, 3*time.Second)
+	tally.ended(r, timedOut, 3*time.Second, nil)
 	tally.arrived(0)
 
 	got := tally.take()
@@ -79,7 +79,7 @@ func TestTallyPutsEventsIntoTheirSecond(t *testing.T) {
 	want := []Second{
 		{T: 100, TargetRate: 45, Sent: 2, Outstanding: 2, LagMS: 1.5, Segments: []Segment{}},
 		{T: 101, TargetRate: 45, Outstanding: 1, Segments: []Segment{
-			{Region: "eu", Route: Home, Version: "7.1", N: 1, OK: 1, MS: []float64{203.4}}}},
+			{Who: Group{Region: "eu", Route: Home, Version: "7.1"}, N: 1, OK: 1, MS: []float64{203.4}}}, Orders: []Placed{{Key: "k-1", TotalCents: 7}}},
 		{T: 102, TargetRate: 45, Outstanding: 1, Segments: []Segment{}},
 	}
 	if !reflect.DeepEqual(got, want) {

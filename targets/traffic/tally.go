@@ -1,7 +1,6 @@
 package traffic
 
 import (
-	"cmp"
 	"math"
 	"slices"
 	"sync"
@@ -29,17 +28,15 @@ type tally struct {
 	now         func() time.Time
 	rate        float64
 	current     Second
-	segments    map[segmentKey]*Segment
+	segments    map[Group]*Segment
 	complete    []Second
 	outstanding int
 	total       int
 }
 
-type segmentKey struct{ region, route, version string }
-
 func newTally(now func() time.Time) *tally {
 	begin := now()
-	return &tally{begin: begin, now: now, current: Second{T: begin.Unix()}, segments: map[segmentKey]*Segment{}}
+	return &tally{begin: begin, now: now, current: Second{T: begin.Unix()}, segments: map[Group]*Segment{}}
 }
 
 // arrived counts an arrival and gives the number of outstanding requests,
@@ -55,17 +52,19 @@ func (t *tally) arrived(lag time.Duration) int {
 	return t.outstanding
 }
 
-// ended counts the end of a request.
-func (t *tally) ended(r Request, o outcome, took time.Duration) {
+// ended counts the end of a request, and keeps its order if it placed one.
+func (t *tally) ended(r Request, o outcome, took time.Duration, placed *Placed) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.roll()
 	t.outstanding--
-	key := segmentKey{r.Region, r.Route, r.Version}
-	s := t.segments[key]
+	s := t.segments[r.Who]
 	if s == nil {
-		s = &Segment{Region: r.Region, Route: r.Route, Version: r.Version}
-		t.segments[key] = s
+		s = &Segment{Who: r.Who}
+		t.segments[r.Who] = s
+	}
+	if placed != nil {
+		t.current.Orders = append(t.current.Orders, *placed)
 	}
 	s.N++
 	s.MS = append(s.MS, milliseconds(took))
@@ -130,9 +129,7 @@ func (t *tally) finish() {
 	for _, seg := range t.segments {
 		s.Segments = append(s.Segments, *seg)
 	}
-	slices.SortFunc(s.Segments, func(a, b Segment) int {
-		return cmp.Or(cmp.Compare(a.Region, b.Region), cmp.Compare(a.Route, b.Route), cmp.Compare(a.Version, b.Version))
-	})
+	slices.SortFunc(s.Segments, func(a, b Segment) int { return a.Who.compare(b.Who) })
 	clear(t.segments)
 	t.complete = append(t.complete, s)
 }

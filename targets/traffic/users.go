@@ -44,43 +44,59 @@ func newUsers(region, edge, run string, timeout time.Duration, count *atomic.Int
 
 func newRun() string { return rand.Text()[:10] }
 
-// send does one request and says how it ended. It is over when the timeout is.
-func (u *users) send(ctx context.Context, r Request) outcome {
+// send does one request and says how it ended, and what it ordered. It is over when the
+// timeout is.
+func (u *users) send(ctx context.Context, r Request) (outcome, *Placed) {
+	id := fmt.Sprintf("%s-%d", u.run, u.count.Add(1))
+	o, body := u.exchange(ctx, id, r)
+	if r.Who.Route != Checkout {
+		return o, nil
+	}
+	p := &Placed{Key: id, Tenant: r.Who.Tenant, Lines: r.Basket}
+	if o == succeeded {
+		p.TotalCents = totalOf(body)
+	}
+	return o, p
+}
+
+// exchange sends one request and gives the body of an answer that is right.
+func (u *users) exchange(ctx context.Context, id string, r Request) (outcome, []byte) {
 	ctx, cancel := context.WithTimeout(ctx, u.timeout)
 	defer cancel()
 	trace, again := once(cancel)
-	id := fmt.Sprintf("%s-%d", u.run, u.count.Add(1))
-	method, order := http.MethodGet, []byte(nil)
-	if r.Route == Checkout {
-		method, order = http.MethodPost, orderOf(id, r)
+	method, sent := http.MethodGet, bodyOf(id, r)
+	if sent != nil {
+		method = http.MethodPost
 	}
-	req, err := http.NewRequestWithContext(httptrace.WithClientTrace(ctx, trace), method, "http://"+u.edge+r.Path(), bytes.NewReader(order))
+	req, err := http.NewRequestWithContext(httptrace.WithClientTrace(ctx, trace), method, "http://"+u.edge+r.Path(), bytes.NewReader(sent))
 	if err != nil {
-		return noConnection
+		return noConnection, nil
 	}
 	req.Host = u.host
 	req.Close = r.Leaves
-	req.Header.Set("User-Agent", "ShopApp/"+r.Version)
+	req.Header.Set("User-Agent", "ShopApp/"+r.Who.Version+" ("+r.Who.Device+")")
 	req.Header.Set("X-Request-Id", id)
-	req.Header.Set("X-Tenant", r.Tenant)
-	req.Header.Set("X-App-Version", r.Version)
+	req.Header.Set("X-Tenant", r.Who.Tenant)
+	req.Header.Set("X-App-Version", r.Who.Version)
+	req.Header.Set("X-Device", r.Who.Device)
+	req.Header.Set("X-Cohort", r.Who.Cohort)
 	resp, err := u.client.Do(req)
 	if err != nil {
-		return failure(err, again())
+		return failure(err, again()), nil
 	}
 	defer resp.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxPage))
 	switch {
 	case resp.StatusCode != http.StatusOK:
-		return badStatus
+		return badStatus, nil
 	case err != nil && errors.Is(err, io.ErrUnexpectedEOF):
-		return badBody
+		return badBody, nil
 	case err != nil:
-		return failure(err, again())
+		return failure(err, again()), nil
 	case checkBody(r, id, body) != nil:
-		return badBody
+		return badBody, nil
 	}
-	return succeeded
+	return succeeded, body
 }
 
 // once ends a request that net/http is about to send a second time, which it

@@ -83,6 +83,7 @@ func TestSettingsOfOrders(t *testing.T) {
 	settings(t, "config/reports.yaml", &r)
 	board := reports.DefaultConfig()
 	board.Listen, board.Every, board.Database.Password, board.Traces.Endpoint = ":8081", time.Minute, images.ReportsPassword, collectorURL
+	board.Replica.Host = "db-replica.shop.internal"
 	if r != board {
 		t.Errorf("reports' settings are %+v; want %+v", r, board)
 	}

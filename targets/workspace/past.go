@@ -71,6 +71,7 @@ func lately() []Past {
 					"# From 2.15.0 on. 0: no limit.\nsuggest:\n  max_entries: 0\n"},
 			}}},
 		backupComes(),
+		replicaComes(),
 		{Age: 7 * day, Commit: Commit{Tomas,
 			"catalog: release 2.13.1\n\nSkips 2.13.0, which failed its canary in us-b.",
 			[]Edit{{"compose.yaml", "${REGISTRY}/catalog:2.12.0", "${REGISTRY}/catalog:2.13.1"}}}},

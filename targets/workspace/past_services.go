@@ -36,7 +36,7 @@ func jobsCome() Past {
 			{"db/pg_hba.conf", "shop,shipping,grader ", "shop,shipping,reports,grader "},
 			{"db/postgresql.conf", "max_connections = 40\n", "max_connections = 50\n"},
 			{"config/catalog.yaml", "the database takes 40 in all", "the database takes 50 in all"},
-			{"RUNBOOK.md", whoOwnsWhat, cut("RUNBOOK.md", "## Jobs", "## Payments") + whoOwnsWhat},
+			{"RUNBOOK.md", whoOwnsWhat, cut("RUNBOOK.md", "## Jobs", "## The replica") + whoOwnsWhat},
 		}}}
 }
 
@@ -75,10 +75,27 @@ func monitoringComes() Past {
 		}}}
 }
 
+func replicaComes() Past {
+	return Past{Age: 6*day + 5*hour, Adds: []string{"db/replica.sh", "db/replica.conf"}, Commit: Commit{Jonas,
+		"db: a replica in us-b, where reports reads orders\n\n" +
+			"db was restarted for it at 04:10, 2 s. It stays out of the way of everybody else:\n" +
+			"nothing waits for it.",
+		[]Edit{
+			{"compose.yaml", beforeRedis, cut("compose.yaml", "  # copies db's", beforeRedis) + beforeRedis},
+			{"compose.yaml", "  db-data:\n", "  db-data:\n  db-replica-data:\n"},
+			{"db/postgresql.conf", "wal_level = minimal\nmax_wal_senders = 0\n", cut("db/postgresql.conf", "wal_level", "min_wal_size")},
+			{"db/pg_hba.conf", "scram-sha-256\n", "scram-sha-256\n" + cut("db/pg_hba.conf", "host    replication", "")},
+			{"config/reports.yaml", chunks, cut("config/reports.yaml", "# Orders are read there", chunks) + chunks},
+			{"RUNBOOK.md", whoOwnsWhat, cut("RUNBOOK.md", "## The replica", "## Payments") + whoOwnsWhat},
+		}}}
+}
+
 // What came later was put before these.
 const (
 	dataAndNames = "  # ---- data and names"
 	whoOwnsWhat  = "## Who owns what\n"
+	beforeRedis  = "  redis:\n    <<: *service\n"
+	chunks       = "# Orders are read a few at a time"
 )
 
 // cut gives the part of an embedded file from one text up to another, or to the end.

@@ -85,10 +85,10 @@ func TestCompose(t *testing.T) {
 	if err := yaml.Unmarshal([]byte(files(t)["compose.yaml"]), &c); err != nil {
 		t.Fatal(err)
 	}
-	memory := map[string]string{"edge": "64m", "db": "160m", "dns": "16m", "catalog-a": "48m", "catalog-b": "48m", "checkout": "48m", "redis": "32m", "jobs": "80m", "prometheus": "128m", "alertmanager": "48m"}
+	memory := map[string]string{"edge": "64m", "db": "160m", "dns": "16m", "catalog-a": "48m", "catalog-b": "48m", "checkout": "48m", "redis": "32m", "jobs": "80m", "prometheus": "128m", "alertmanager": "48m", "db-replica": "64m"}
 	place := map[string]string{
 		"edge": "us-a", "web-us-a": "us-a", "web-us-b": "us-b", "web-eu": "eu-a", "web-ap": "ap-a",
-		"catalog-a": "us-a", "catalog-b": "us-b", "checkout": "us-a", "shipping": "us-a", "jobs": "us-a", "redis": "us-a", "db": "us-a", "dns": "us-a", "prometheus": "us-a", "alertmanager": "us-a",
+		"catalog-a": "us-a", "catalog-b": "us-b", "checkout": "us-a", "shipping": "us-a", "jobs": "us-a", "redis": "us-a", "db": "us-a", "dns": "us-a", "prometheus": "us-a", "alertmanager": "us-a", "db-replica": "us-b",
 	}
 	if len(c.Services) != len(place) {
 		t.Errorf("%d services; want %d", len(c.Services), len(place))

@@ -21,6 +21,7 @@ const (
 	ShopPassword     = "shop-secret"
 	ShippingPassword = "shipping-secret"
 	ReportsPassword  = "reports-secret"
+	ReplicaPassword  = "replica-secret"
 	GraderPassword   = "grader-secret"
 )
 
@@ -76,7 +77,7 @@ func Start(t testing.TB) *Server {
 		}
 		s.must(t, string(sql), filepath.Join(s.bin, "psql"), "-q", "-X", "-h", dir, "-p", strconv.Itoa(s.Port),
 			"-U", "postgres", "-d", database, "-v", "shop_password="+ShopPassword, "-v", "shipping_password="+ShippingPassword,
-			"-v", "reports_password="+ReportsPassword, "-v", "grader_password="+GraderPassword)
+			"-v", "reports_password="+ReportsPassword, "-v", "replica_password="+ReplicaPassword, "-v", "grader_password="+GraderPassword)
 	}
 	return s
 }
@@ -100,8 +101,13 @@ func (s *Server) Stop(t testing.TB) {
 // application_name before each.
 func (s *Server) Log(t testing.TB, fromMillis int) {
 	t.Helper()
-	s.must(t, fmt.Sprintf("ALTER SYSTEM SET log_min_duration_statement = %d;\nALTER SYSTEM SET log_line_prefix = '%%a ';\nSELECT pg_reload_conf();\n", fromMillis),
-		filepath.Join(s.bin, "psql"), "-q", "-X", "-h", s.dir, "-p", strconv.Itoa(s.Port), "-U", "postgres", "-d", "postgres")
+	s.Exec(t, fmt.Sprintf("ALTER SYSTEM SET log_min_duration_statement = %d;\nALTER SYSTEM SET log_line_prefix = '%%a ';\nSELECT pg_reload_conf();\n", fromMillis))
+}
+
+// Exec runs statements as the administrator.
+func (s *Server) Exec(t testing.TB, sql string) {
+	t.Helper()
+	s.must(t, sql, filepath.Join(s.bin, "psql"), "-q", "-X", "-v", "ON_ERROR_STOP=1", "-h", s.dir, "-p", strconv.Itoa(s.Port), "-U", "postgres", "-d", "postgres")
 }
 
 // LogFile is the path of the server's log.

@@ -19,6 +19,7 @@ type Config struct {
 	Days             int                    `yaml:"days"`              // that are reported, today included; 0 = all there are, up to 3650; default 2
 	Top              int                    `yaml:"top"`               // products of a day; 0 to 1000, default 10
 	StatementTimeout time.Duration          `yaml:"statement_timeout"` // by the server; 0 = none, up to 24h; default 2s
+	Replica          ReplicaConfig          `yaml:"replica"`
 	Chunk            ChunkConfig            `yaml:"chunk"`
 	Featured         FeaturedConfig         `yaml:"featured"`
 }
@@ -38,6 +39,7 @@ func DefaultConfig() Config {
 		Base:     service.DefaultBase(),
 		Database: database,
 		Every:    time.Hour, Limit: 15 * time.Minute, Days: 2, Top: 10, StatementTimeout: 2 * time.Second,
+		Replica:  ReplicaConfig{Port: 5432, Wait: 5 * time.Second},
 		Chunk:    ChunkConfig{Size: 1000, Pause: 100 * time.Millisecond, Retries: 2},
 		Featured: FeaturedConfig{Catalog: service.DefaultUpstream("http://catalog.shop.internal:8081"), Wait: 30 * time.Second},
 	}
@@ -54,6 +56,8 @@ func (c Config) Validate() error {
 		service.Between("days", c.Days, 0, 3650),
 		service.Between("top", c.Top, 0, 1000),
 		service.Between("statement_timeout", c.StatementTimeout, 0, 24*time.Hour),
+		service.Between("replica.port", c.Replica.Port, 1, 65535),
+		service.Between("replica.wait", c.Replica.Wait, 0, time.Minute),
 		service.Between("chunk.size", c.Chunk.Size, 0, 1_000_000_000),
 		service.Between("chunk.pause", c.Chunk.Pause, 0, time.Minute),
 		service.Between("chunk.retries", c.Chunk.Retries, 0, 100),

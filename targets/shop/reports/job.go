@@ -24,6 +24,12 @@ func (r *reports) report(ctx context.Context) (rows int, err error) {
 	defer func() {
 		err = errors.Join(err, turn.end(context.WithoutCancel(ctx), rows, err))
 	}()
+	if r.store.replica != nil {
+		if err := turn.useReplica(ctx, r.config); err != nil {
+			r.fallbacks.Inc()
+			r.Log.WarnContext(ctx, "orders are read from the database", "err", err.Error())
+		}
+	}
 	since := time.Time{}
 	if r.config.Days > 0 {
 		since = time.Now().UTC().Truncate(24*time.Hour).AddDate(0, 0, 1-r.config.Days)

@@ -21,7 +21,7 @@ type reports struct {
 	catalog  *service.Upstream // nil where the release does not call it
 
 	runs                          *prometheus.CounterVec
-	chunks, retries               prometheus.Counter
+	chunks, retries, fallbacks    prometheus.Counter
 	running, last, duration, rows prometheus.Gauge
 }
 
@@ -35,6 +35,13 @@ func Build(ctx context.Context, on *service.Service, c *Config) (closing func(),
 	if err != nil {
 		return nil, err
 	}
+	s := &store{pool: pool}
+	if c.Replica.Host != "" {
+		if s.replica, err = openReplica(ctx, *c); err != nil {
+			pool.Close()
+			return nil, err
+		}
+	}
 	set := func(name, help string) prometheus.Gauge {
 		return prometheus.NewGauge(prometheus.GaugeOpts{Name: name, Help: help})
 	}
@@ -42,16 +49,17 @@ func Build(ctx context.Context, on *service.Service, c *Config) (closing func(),
 		return prometheus.NewCounter(prometheus.CounterOpts{Name: name, Help: help})
 	}
 	r := &reports{
-		Service: on, config: *c, features: release, store: &store{pool},
+		Service: on, config: *c, features: release, store: s,
 		runs: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "report_runs_total", Help: "Runs, by result (ok, failed, or skipped: another one was running).",
 		}, []string{"result"}),
-		chunks:   count("report_chunks_total", "Chunks of orders that were read."),
-		retries:  count("report_chunk_retries_total", "Attempts at a chunk beyond the first."),
-		running:  set("report_running", "1 while a run goes on here."),
-		last:     set("report_last_success_timestamp_seconds", "When a run last ended well; 0: never."),
-		duration: set("report_last_duration_seconds", "Time the last run took that ended well."),
-		rows:     set("report_last_rows", "Rows the last run wrote that ended well."),
+		chunks:    count("report_chunks_total", "Chunks of orders that were read."),
+		fallbacks: count("report_replica_fallbacks_total", "Runs that read orders from the database because the replica was away or behind."),
+		retries:   count("report_chunk_retries_total", "Attempts at a chunk beyond the first."),
+		running:   set("report_running", "1 while a run goes on here."),
+		last:      set("report_last_success_timestamp_seconds", "When a run last ended well; 0: never."),
+		duration:  set("report_last_duration_seconds", "Time the last run took that ended well."),
+		rows:      set("report_last_rows", "Rows the last run wrote that ended well."),
 	}
 	if release.featured {
 		r.catalog = service.NewUpstream("catalog", c.Featured.Catalog, on.Metrics)
@@ -59,7 +67,7 @@ func Build(ctx context.Context, on *service.Service, c *Config) (closing func(),
 	for _, result := range []string{ok, failed, skipped} {
 		r.runs.WithLabelValues(result)
 	}
-	on.Metrics.MustRegister(append(service.PoolMetrics(pool.Pool), r.runs, r.chunks, r.retries, r.running, r.last, r.duration, r.rows)...)
+	on.Metrics.MustRegister(append(service.PoolMetrics(pool.Pool), r.runs, r.chunks, r.retries, r.fallbacks, r.running, r.last, r.duration, r.rows)...)
 	on.ReadyWithDatabase(c.Database, pool.Ping)
 	waking, stop := context.WithCancel(ctx)
 	var wg sync.WaitGroup
@@ -68,6 +76,9 @@ func Build(ctx context.Context, on *service.Service, c *Config) (closing func(),
 		stop()
 		wg.Wait()
 		pool.Close()
+		if s.replica != nil {
+			s.replica.Close()
+		}
 	}, nil
 }
 

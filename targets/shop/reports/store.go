@@ -18,7 +18,8 @@ var errRunning = errors.New("another run is not finished")
 
 // store is what reports reads and writes in PostgreSQL.
 type store struct {
-	pool *service.Database
+	pool    *service.Database
+	replica *service.Database // nil: there is none
 }
 
 // reportLock is the advisory lock of the one run.
@@ -90,9 +91,10 @@ func (s *store) last(ctx context.Context) (past, error) {
 // turn is the right to make the report, which nobody else has meanwhile. It ends with its
 // connection.
 type turn struct {
-	store *store
-	conn  *pgxpool.Conn
-	run   int64
+	store  *store
+	conn   *pgxpool.Conn
+	orders *pgxpool.Conn // reads orders: conn, or one of the replica's
+	run    int64
 }
 
 // begin takes the turn and puts the run on record; errRunning says that another has it.
@@ -101,7 +103,7 @@ func (s *store) begin(ctx context.Context, statement time.Duration) (*turn, erro
 	if err != nil {
 		return nil, fmt.Errorf("begin the report: %w", err)
 	}
-	t := &turn{store: s, conn: conn}
+	t := &turn{store: s, conn: conn, orders: conn}
 	var mine bool
 	if err = conn.QueryRow(ctx, lockSQL, int64(reportLock)).Scan(&mine); err == nil && !mine {
 		conn.Release()
@@ -142,6 +144,9 @@ func (t *turn) end(ctx context.Context, rows int, failure error) error {
 
 // leave gives up the lock, if need be with the connection.
 func (t *turn) leave(ctx context.Context) {
+	if t.orders != t.conn {
+		giveBack(ctx, t.orders)
+	}
 	ctx, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()
 	if _, err := t.conn.Exec(ctx, unlockSQL, int64(reportLock), Name); err != nil {
@@ -152,7 +157,7 @@ func (t *turn) leave(ctx context.Context) {
 
 // highest is the highest id of an order.
 func (t *turn) highest(ctx context.Context) (id int64, err error) {
-	if err := t.conn.QueryRow(ctx, highestSQL).Scan(&id); err != nil {
+	if err := t.orders.QueryRow(ctx, highestSQL).Scan(&id); err != nil {
 		return 0, fmt.Errorf("find the newest order: %w", err)
 	}
 	return id, nil
@@ -162,7 +167,7 @@ func (t *turn) highest(ctx context.Context) (id int64, err error) {
 // since a time, all as they were at one moment.
 func (t *turn) read(ctx context.Context, into *totals, low, high int64, since time.Time) (newest time.Time, err error) {
 	moment := pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
-	err = pgx.BeginTxFunc(ctx, t.conn, moment, func(tx pgx.Tx) error {
+	err = pgx.BeginTxFunc(ctx, t.orders, moment, func(tx pgx.Tx) error {
 		var at *time.Time
 		if err := tx.QueryRow(ctx, newestSQL, low, high).Scan(&at); err != nil {
 			return err

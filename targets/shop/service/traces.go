@@ -136,7 +136,7 @@ func (s *Service) serverSpan(r *http.Request, pattern, route, requestID string) 
 			attrs = append(attrs, attribute.String("url.query", r.URL.RawQuery))
 		}
 		for _, h := range [...]struct{ key, header string }{
-			{"tenant", "X-Tenant"}, {"app_version", "X-App-Version"}, {"cohort", "X-Cohort"},
+			{"tenant", "X-Tenant"}, {"app_version", "X-App-Version"}, {"device", "X-Device"}, {"cohort", "X-Cohort"},
 		} {
 			if v := r.Header.Get(h.header); v != "" {
 				attrs = append(attrs, attribute.String(h.key, v))

@@ -14,6 +14,7 @@ type Config struct {
 	Checkout     service.UpstreamConfig `yaml:"checkout"` // url default http://checkout.shop.internal:8082, timeout 2s
 	Home         HomeConfig             `yaml:"home"`
 	Search       SearchConfig           `yaml:"search"`
+	Upload       UploadConfig           `yaml:"upload"`
 	Recorder     service.BoundConfig    `yaml:"recorder"`
 }
 
@@ -37,6 +38,7 @@ func DefaultConfig() Config {
 		Checkout: checkout,
 		Home:     HomeConfig{Featured: 10},
 		Search:   SearchConfig{Limit: 24},
+		Upload:   UploadConfig{MaxKiB: 1024},
 	}
 }
 
@@ -48,6 +50,7 @@ func (c Config) Validate() error {
 		c.Checkout.Validate("checkout"),
 		service.Between("home.featured", c.Home.Featured, 1, 40),
 		service.Between("search.limit", c.Search.Limit, 1, 100),
+		service.Between("upload.max_kib", c.Upload.MaxKiB, 1, 65536),
 		c.Recorder.Validate("recorder"),
 	)
 }

@@ -41,7 +41,9 @@ func Build(_ context.Context, on *service.Service, c *Config) (closing func(), e
 	on.Handle("GET /{$}", "home", s.getHome)
 	on.Handle("GET /search", "search", s.getSearch)
 	on.Handle("GET /product/{id}", "product", s.getProduct)
+	on.Handle("POST /basket", "basket", s.postBasket)
 	on.Handle("POST /checkout", "checkout", s.postCheckout)
+	on.Handle("POST /upload", "upload", s.postUpload)
 	if s.features.recorder {
 		s.recorder = NewRecorder(c.Recorder.MaxEntries)
 		on.HandleQuietly("GET /debug/replay/{id}", s.recorder.Replay)
