@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"runtime"
+	"slices"
 	"testing"
 
 	"faultlab/targets/shop/catalog"
@@ -72,12 +73,12 @@ func TestGrowthOfLiveHeapPerRequest(t *testing.T) {
 func growth(t *testing.T, h http.Handler, service string) float64 {
 	t.Helper()
 	const warm, measured = 200, 300
-	plan := traffic.NewPlan(3)
+	plan := traffic.NewPlan(3, traffic.Shape{})
 	send := func(n, from int) {
 		for i := range n {
 			next := plan.Next()
-			for next.Route == traffic.Checkout { // of which web and catalog keep nothing
-				next = plan.Next()
+			for !slices.Contains([]string{traffic.Home, traffic.Search, traffic.Product}, next.Who.Route) {
+				next = plan.Next() // web and catalog keep nothing of the others
 			}
 			path := pathFor(service, next)
 			if w := shoptest.Get(t, h, path, fmt.Sprintf("r-%d", from+i)); w.Code != http.StatusOK {
@@ -97,7 +98,7 @@ func pathFor(service string, r traffic.Request) string {
 	if service == web.Name {
 		return r.Path()
 	}
-	switch r.Route {
+	switch r.Who.Route {
 	case traffic.Search:
 		return "/v1" + "/products?limit=24&q=" + r.Path()[len("/search?q="):]
 	case traffic.Product:

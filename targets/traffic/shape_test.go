@@ -2,9 +2,11 @@ package traffic
 
 import (
 	"math"
+	"net/http"
 	"reflect"
 	"slices"
 	"testing"
+	"time"
 )
 
 // arrivals are the times at which the first n requests of a plan come, in mean gaps.
@@ -94,5 +96,22 @@ func TestShapeRefuses(t *testing.T) {
 		if err := s.check(); err != nil {
 			t.Errorf("%+v: %v", s, err)
 		}
+	}
+}
+
+// Few come at night, and a night at this rate lasts much longer than the test.
+func TestArrivalsHaveTheShape(t *testing.T) {
+	night := Shape{Swing: .9}
+	seed := uint64(0)
+	for r := newRhythm(seed, night); r.rate() > .15; r = newRhythm(seed, night) {
+		seed++
+	}
+	hang := edge(t, func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
+	c := Config{Edge: hang, Rate: 1000, Seed: seed, MaxOutstanding: 1}
+	level, _ := play(t, c, time.Second)
+	c.Shape = night
+	low, _ := play(t, c, time.Second)
+	if 3*low.Sent > level.Sent || low.Sent == 0 {
+		t.Errorf("%d arrive at night; %d arrive when all times are alike", low.Sent, level.Sent)
 	}
 }

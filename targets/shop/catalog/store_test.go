@@ -101,7 +101,7 @@ func TestCatalogOnPostgres(t *testing.T) {
 	})
 
 	t.Run("ordinary traffic is answered rightly and fast", func(t *testing.T) {
-		plan := traffic.NewPlan(1)
+		plan := traffic.NewPlan(1, traffic.Shape{})
 		began := time.Now()
 		const n = 300
 		for range n {
@@ -204,7 +204,7 @@ func get(h http.Handler, path string) *httptest.ResponseRecorder {
 
 // pathOf is what web asks for on behalf of a user.
 func pathOf(r traffic.Request) string {
-	switch r.Route {
+	switch r.Who.Route {
 	case traffic.Search:
 		return "/v1/products?limit=24&q=" + strings.TrimPrefix(r.Path(), "/search?q=")
 	case traffic.Product:
