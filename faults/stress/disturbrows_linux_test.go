@@ -20,7 +20,7 @@ func (s *scene) made(kind string, params ...string) faults.Fault {
 func drawShare(r *rand.Rand, s *scene, least, most int) (params []string, peer faults.Peer, share float64, n int) {
 	peer, d, percent := s.drawPeer(r), pick(r, directions), least+r.IntN(most-least)
 	peer.Protocol, peer.Port = "", 0
-	params = []string{fmt.Sprint("percent=", percent), fmt.Sprint("seed=", 1+r.IntN(1000))}
+	params = []string{fmt.Sprint("percent=", percent), fmt.Sprint("seed=", s.drawSeed(r))}
 	if d != "" {
 		params = append(params, "direction="+string(d))
 	}

@@ -52,7 +52,7 @@ func newGuest(t *testing.T) *scene {
 	must(t, guestUp(target, guestTarget))
 	must(t, guestUp(far, guestPeer, guestBystander))
 	guestServer(t, guestBystander, far)
-	s := &scene{t: t, peer: guestPeer, bystander: guestBystander, pid: func() int { return target }, rows: packetRows}
+	s := &scene{t: t, peer: guestPeer, bystander: guestBystander, pid: func() int { return target }, rows: netemRows, unseeded: true}
 	s.reachable()
 	clean := rulesOf(target)
 	s.left = func() []string {

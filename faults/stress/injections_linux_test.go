@@ -126,6 +126,9 @@ func (s *scene) batch(r *rand.Rand) int {
 func (s *scene) put(r *rand.Rand, c claim) (placed, bool) {
 	report.count(sectionInjections, "asked for", 1)
 	o := agent.InjectOptions{TTL: 10 * time.Minute, Seed: r.Uint64()}
+	if s.unseeded {
+		o.Seed = 0
+	}
 	if r.IntN(2) == 0 && !c.unknown {
 		o.Probes = []string{s.peer}
 	}

@@ -2,6 +2,7 @@ package stress
 
 import (
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"faultlab/faults"
@@ -19,6 +20,14 @@ func (s *scene) drawPeer(r *rand.Rand) faults.Peer {
 	return faults.Peer{Addresses: []string{s.peer}}
 }
 
+// drawSeed draws the seed of a fault; 0 is none.
+func (s *scene) drawSeed(r *rand.Rand) uint64 {
+	if seed := r.Uint64N(1000); !s.unseeded {
+		return seed
+	}
+	return 0
+}
+
 // ways is how often a round trip meets a fault.
 func ways(d faults.Direction) int {
 	if d == faults.Both {
@@ -28,7 +37,10 @@ func ways(d faults.Direction) int {
 }
 
 // packetRows are the kinds that a user in the target's network feels.
-var packetRows = []row{
+var packetRows = slices.Concat(netemRows, endingRows)
+
+// netemRows are those that netem carries.
+var netemRows = []row{
 	{"latency", func(r *rand.Rand, s *scene) claim {
 		f := faults.Latency{Delay: time.Duration(5+r.IntN(75)) * time.Millisecond, Direction: pick(r, directions), RTT: r.IntN(3) == 0, Peer: s.drawPeer(r)}
 		if r.IntN(3) == 0 {
@@ -39,13 +51,13 @@ var packetRows = []row{
 		return claim{fault: f, peer: f.Peer, delay: n * delay, jitter: n * jitter}
 	}},
 	{"loss", func(r *rand.Rand, s *scene) claim {
-		f := faults.PacketLoss{Percent: float64(20 + r.IntN(40)), Direction: pick(r, directions), Peer: s.drawPeer(r), Seed: uint64(r.IntN(1000))}
+		f := faults.PacketLoss{Percent: float64(20 + r.IntN(40)), Direction: pick(r, directions), Peer: s.drawPeer(r), Seed: s.drawSeed(r)}
 		f.Peer.Protocol, f.Peer.Port = "", 0
 		switch r.IntN(4) {
 		case 0:
 			f.Burst = 2.5 + float64(r.IntN(3))/2
 		case 1:
-			f.Exact = true
+			f.Exact = !s.unseeded
 		}
 		pass := 1 - f.Percent/100
 		if f.Direction == faults.Both {
@@ -57,6 +69,14 @@ var packetRows = []row{
 		f := faults.BlackHole{Direction: pick(r, directions), Peer: s.drawPeer(r)}
 		return claim{fault: f, peer: f.Peer, dead: true, tcp: []string{silent}}
 	}},
+	{"duplicate", drawDuplicate},
+	{"corrupt", drawCorrupt},
+	{"reorder", drawReorder},
+	{"rate", drawRate},
+}
+
+// endingRows are those that end traffic by rules.
+var endingRows = []row{
 	{"partition", func(r *rand.Rand, s *scene) claim {
 		f := faults.Partition{Peer: faults.Peer{Addresses: []string{s.peer}}}
 		return claim{fault: f, peer: f.Peer, dead: true, tcp: []string{silent}}
@@ -79,8 +99,4 @@ var packetRows = []row{
 		c.peer.Protocol = "tcp"
 		return c
 	}},
-	{"duplicate", drawDuplicate},
-	{"corrupt", drawCorrupt},
-	{"reorder", drawReorder},
-	{"rate", drawRate},
 }

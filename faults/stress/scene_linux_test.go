@@ -19,6 +19,7 @@ type scene struct {
 	pid             func() int            // of the target's first process now; 0: it has ended
 	died            func() (int, error)   // with which code a target has ended
 	again           func()                // starts a target that has ended
+	unseeded        bool                  // what carries the faults cannot repeat the choices of a seed
 	rows            []row                 // kinds whose effect a user looks at
 	alone           []row                 // the like, each by itself
 	rare            []row                 // the like, drawn less often
