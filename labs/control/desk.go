@@ -68,7 +68,7 @@ func (c *Control) status() Status {
 		if w.N > 0 {
 			g.Success = w.Success()
 		}
-		g.Well = len(grade.Limit(c.lab.Users).Breaches(w)) == 0
+		g.Well = len(grade.Breaches(w, c.lab.Users)) == 0
 		s.Segments = append(s.Segments, g)
 	}
 	add("all", sli.Filter{})

@@ -13,10 +13,18 @@ import (
 // Limit gives an SLO's numbers in the recorder's form.
 func Limit(s catalog.SLO) sli.Limit { return sli.Limit{Success: s.Success, P95: s.P95, P99: s.P99} }
 
+// Breaches says in which ways a window falls short of an SLO. Fewer than 60 requests are
+// judged by success alone: a percentile of a handful says nothing.
+func Breaches(w sli.Window, s catalog.SLO) []string {
+	lim := Limit(s)
+	if w.N < 60 {
+		lim.P95, lim.P99 = 0, 0
+	}
+	return lim.Breaches(w)
+}
+
 // Suffering says in which ways users fall short of an SLO in a window, for all of
 // them together and for each region by itself (or only the region it names).
-// Regions with fewer than 60 requests are judged by success alone: a percentile
-// of a handful says nothing.
 func Suffering(w func(sli.Filter) sli.Window, s catalog.SLO) []string {
 	regions := []string{"", "us", "eu", "ap"}
 	if s.Region != "" {
@@ -24,11 +32,7 @@ func Suffering(w func(sli.Filter) sli.Window, s catalog.SLO) []string {
 	}
 	var out []string
 	for _, region := range regions {
-		win, lim := w(sli.Filter{Region: region}), Limit(s)
-		if win.N < 60 {
-			lim.P95, lim.P99 = 0, 0
-		}
-		for _, b := range lim.Breaches(win) {
+		for _, b := range Breaches(w(sli.Filter{Region: region}), s) {
 			if region == "" {
 				out = append(out, b)
 			} else {

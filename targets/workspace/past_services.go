@@ -78,7 +78,7 @@ func monitoringComes() Past {
 func replicaComes() Past {
 	return Past{Age: 6*day + 5*hour, Adds: []string{"db/replica.sh", "db/replica.conf"}, Commit: Commit{Jonas,
 		"db: a replica in us-b, where reports reads orders\n\n" +
-			"db was restarted for it at 04:10, 2 s. It stays out of the way of everybody else:\n" +
+			"db was restarted for it, which took 2 s. It is in nobody's way:\n" +
 			"nothing waits for it.",
 		[]Edit{
 			{"compose.yaml", beforeRedis, cut("compose.yaml", "  # copies db's", beforeRedis) + beforeRedis},

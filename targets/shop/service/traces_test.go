@@ -93,7 +93,7 @@ func TestSpansAreSent(t *testing.T) {
 	s, end := traced(t, receiver.URL, 1, io.Discard, func(w http.ResponseWriter, r *http.Request) {
 		Fail(w, r, http.StatusBadGateway, "upstream_failed", "catalog could not be used")
 	})
-	ask(s, "Traceparent", parent, "X-Tenant", "fjord", "X-Request-Id", "r-1")
+	ask(s, "Traceparent", parent, "X-Tenant", "fjord", "X-Device", "ios-17", "X-Request-Id", "r-1")
 	ask(s, "Traceparent", strings.TrimSuffix(parent, "01")+"00") // whoever began it does not want it
 	ask(s, "Traceparent", "nonsense")
 	end(t.Context())
@@ -106,7 +106,7 @@ func TestSpansAreSent(t *testing.T) {
 		t.Fatalf("%d spans are sent and %d more requests made; want 2, 0", len(spans), len(bodies))
 	}
 	text := data.ResourceSpans[0].Resource.String() + spans[0].String()
-	for _, want := range []string{"service.version", "5.8.0", "eu-a", "tenant", "fjord", "request_id", "r-1", "upstream_failed", "catalog could not be used", "STATUS_CODE_ERROR", "GET /x/{id}", "a=b", "SPAN_KIND_SERVER"} {
+	for _, want := range []string{"service.version", "5.8.0", "eu-a", "tenant", "fjord", "device", "ios-17", "request_id", "r-1", "upstream_failed", "catalog could not be used", "STATUS_CODE_ERROR", "GET /x/{id}", "a=b", "SPAN_KIND_SERVER"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("no %s in %s", want, text)
 		}
