@@ -37,6 +37,7 @@ type Control struct {
 	life        context.Context // ends with this process; what outlives a request runs on it
 	shop, users netip.Prefix
 	uplinks     *uplinks
+	links       *links
 	traces      *collector.Client
 	grading     sync.Mutex   // one grading at a time
 	changing    sync.Mutex   // one change of the workspace by control at a time
@@ -73,7 +74,7 @@ func Serve(ctx context.Context, cfg Config, log *slog.Logger) error {
 	if c.line, err = openTimeline(statePath); err != nil {
 		return err
 	}
-	c.uplinks = newUplinks(c)
+	c.uplinks, c.links = newUplinks(c), newLinks(c)
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	c.life = ctx

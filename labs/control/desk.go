@@ -50,7 +50,7 @@ func (c *Control) status() Status {
 	from := now.Add(-statusWindow)
 	w := c.rec.Window(from, now, sli.Filter{})
 	s := Status{ID: c.cfg.ID, Scenario: c.lab.Scenario, Phase: st.Phase, At: now, Since: st.PagedAt, Seconds: w.Seconds,
-		Want: grade.Limit(c.lab.Users).String(), Errors: w.Errs, Filed: st.Diagnosis != nil, Grades: len(st.Grades)}
+		Want: grade.Wanted(c.lab.Users), Errors: w.Errs, Filed: st.Diagnosis != nil, Grades: len(st.Grades)}
 	if w.Seconds > 0 {
 		s.Rate = float64(w.Sent) / float64(w.Seconds)
 	}
@@ -60,7 +60,7 @@ func (c *Control) status() Status {
 		if w.N > 0 {
 			g.Success = w.Success()
 		}
-		g.Well = len(grade.Limit(c.lab.Users).Breaches(w)) == 0
+		g.Well = len(grade.Limit(c.lab.Users, f.Region).Breaches(w)) == 0
 		s.Segments = append(s.Segments, g)
 	}
 	add("all", sli.Filter{})

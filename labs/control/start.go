@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 	"strings"
 	"time"
 
@@ -101,13 +102,17 @@ func (c *Control) bringUp(ctx context.Context, say func(Progress)) error {
 	go func() { side <- c.startTraffic(ctx) }()
 	go func() { side <- c.startPartners(ctx) }()
 	go func() { side <- c.startCollector(ctx) }()
-	go func() { side <- c.uplinks.start(ctx) }()
+	go func() { _, err := c.uplinks.carrier(ctx); side <- err }()
 	if err := c.composeUp(ctx, say); err != nil {
 		return err
 	}
 	if err := errors.Join(<-side, <-side, <-side, <-side); err != nil {
 		return err
 	}
+	if err := c.links.update(ctx); err != nil {
+		return fmt.Errorf("set the distances between regions: %w", err)
+	}
+	go c.links.keep(c.life)
 	go c.uplinks.follow(c.life)
 	go c.watchContainers(c.life)
 	go c.feed(c.life, time.Time{})
@@ -274,6 +279,6 @@ func (c *Control) suffering(from, to time.Time) []string {
 
 // probes are addresses in the shop's network that answer as long as the shop
 // runs; the agent measures its effects against them.
-func (c *Control) probes() []string {
-	return []string{host(c.shop, 53).String(), host(c.shop, 10).String()}
+func probes(shop netip.Prefix) []string {
+	return []string{host(shop, 53).String(), host(shop, 10).String()}
 }

@@ -1,0 +1,61 @@
+package control
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"faultlab/labs/catalog"
+)
+
+// A fault on an uplink is met by what runs in its place, one on a link by one of its
+// ends towards the other, wherever things are placed now.
+func TestMeetings(t *testing.T) {
+	moved := slices.Clone(shopSites)
+	for i := range moved {
+		if moved[i].id == "web-eu" {
+			moved[i].place, moved[i].region = "us-a", "us"
+		}
+	}
+	for _, tt := range []struct {
+		fault catalog.Fault
+		all   []site
+		want  string
+	}{
+		{catalog.Fault{Uplink: "eu-a"}, shopSites, "web-eu, web-eu-2"},
+		{catalog.Fault{Uplink: "eu-a"}, moved, "web-eu-2"},
+		{catalog.Fault{Uplink: "ap-a"}, moved, "web-ap"},
+		{catalog.Fault{Uplink: "us-b"}, shopSites, ""},
+		{catalog.Fault{Link: "us-eu"}, shopSites, "web-us-a to eu, web-eu to us, web-eu-2 to us"},
+		{catalog.Fault{Link: "us-eu"}, moved, "web-us-a to eu, web-eu to eu, web-eu-2 to us"},
+		{catalog.Fault{Link: "eu-ap"}, shopSites, "web-eu to ap, web-ap to eu, web-eu-2 to ap"},
+		{catalog.Fault{Link: "us-ap"}, shopSites[:5], "web-us-a to ap"},
+	} {
+		var got []string
+		for _, m := range meetings(tt.fault, tt.all, shopNet) {
+			who := m.id
+			if m.toward.region != "" {
+				who += " to " + m.toward.region
+			}
+			got = append(got, who)
+		}
+		if strings.Join(got, ", ") != tt.want {
+			t.Errorf("%s%s: %v; want %s", tt.fault.Uplink, tt.fault.Link, got, tt.want)
+		}
+	}
+}
+
+// What a container has of a fault on a link concerns the link's other end alone.
+func TestTowardTheOtherEnd(t *testing.T) {
+	f := catalog.Fault{Kind: "loss", Link: "us-ap", Params: map[string]any{"percent": 10}}
+	for _, m := range meetings(f, shopSites, shopNet) {
+		got, err := f.Toward(m.toward.addresses()...)
+		if err != nil || got.Validate() != nil {
+			t.Fatalf("%s: %v, %v", m.id, err, got)
+		}
+		if text := fmt.Sprint(got); strings.Contains(text, "10.213.7.11/32") || !strings.Contains(text, "10.213.7.") {
+			t.Errorf("%s: %s; want addresses of the other end only", m.id, text)
+		}
+	}
+}
