@@ -43,12 +43,6 @@ func TestPlaces(t *testing.T) {
 	if _, err := labs.Start(t.Context(), e, labs.StartOptions{Name: "2b/eu-a", ID: id, Pace: "fast", Seed: 1}, func(control.Progress) {}); err != nil {
 		t.Fatal(err)
 	}
-	web, err := e.Inspect(t.Context(), "shop-"+id+"-web-ap-1")
-	if err != nil {
-		t.Fatal(err)
-	}
-	net := web.Networks[control.Name(id, "shop")]
-	inEU, inAP := net[:strings.LastIndexByte(net, '.')]+".11", net[:strings.LastIndexByte(net, '.')]+".12"
 	// settled waits until a round trip is what it is to be, and measures it: a
 	// container that has just started is near for a moment.
 	settled := func(from, to string, ms int) {
@@ -69,7 +63,6 @@ func TestPlaces(t *testing.T) {
 		{"web-ap", "db", 150}, {"db", "web-ap", 150}, {"web-ap", "catalog.shop.internal", 150}, {"web-ap", "web-us-b", 150},
 		{"web-eu", "db", 80}, {"catalog-b", "web-eu", 80}, {"web-eu", "web-ap", 220}, {"web-ap", "web-eu", 220},
 		{"web-us-a", "db", 0}, {"web-us-a", "web-us-b", 0}, {"edge", "catalog-b", 0},
-		{"web-eu", inEU, 0}, {"web-ap", inAP, 0}, {"web-us-b", inEU, 80}, {"web-us-a", inAP, 150}, {"web-ap", inEU, 220}, {"web-eu", inAP, 220},
 	} {
 		settled(tt.from, tt.to, tt.ms)
 	}
@@ -103,7 +96,6 @@ func TestPlaces(t *testing.T) {
 	settled("web-eu", "shop-"+id+"-web-eu-2", 0)
 	run("sed -i 's/place: eu-a/place: us-a/; s/ZONE: eu-a/ZONE: us-a/' compose.yaml && docker compose up -d")
 	settled("web-eu", "db", 0)
-	settled("web-eu", inEU, 80)
 	settled("web-ap", "web-eu", 150)
 	if _, lost := pings(t, e, id, "web-eu", "db", 200); lost > 0 {
 		t.Errorf("placed elsewhere: %d of 200 lost; want none", lost)

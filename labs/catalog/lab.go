@@ -97,11 +97,11 @@ func (f Fault) JSON() []byte {
 	return b
 }
 
-// Toward is the library's fault: with addresses, on what a container exchanges with
-// them; without, as its parameters say.
-func (f Fault) Toward(addresses ...string) (faults.Fault, error) {
-	if len(addresses) > 0 {
-		params := map[string]any{"peer": map[string]any{"addresses": addresses}}
+// Toward is the library's fault on what a container exchanges with a peer; with everybody
+// that its parameters name where the peer is zero.
+func (f Fault) Toward(p faults.Peer) (faults.Fault, error) {
+	if !p.IsZero() {
+		params := map[string]any{"peer": p}
 		maps.Copy(params, f.Params)
 		f.Params = params
 	}

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"faultlab/faults"
 	"faultlab/labs/places"
 )
 
@@ -118,7 +119,7 @@ func (f *Fault) validate() error {
 		return errors.New("want the fault on either an uplink or a link")
 	}
 	if f.Link == "" {
-		_, err := f.Toward()
+		_, err := f.Toward(faults.Peer{})
 		return err
 	}
 	if !slices.Contains(places.Links(), f.Link) {
@@ -127,6 +128,6 @@ func (f *Fault) validate() error {
 	if _, ok := f.Params["peer"]; ok {
 		return fmt.Errorf("the fault on the link %s has a peer; its other end is the peer", f.Link)
 	}
-	_, err := f.Toward("192.0.2.1")
+	_, err := f.Toward(faults.Peer{Addresses: []string{"192.0.2.1"}})
 	return err
 }

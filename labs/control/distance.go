@@ -2,6 +2,7 @@ package control
 
 import (
 	"net/netip"
+	"reflect"
 	"slices"
 	"time"
 
@@ -14,72 +15,65 @@ type site struct {
 	id, name string
 	place    string
 	region   string
-	users    bool // it answers users, whom the edge sends from any region
-	addr     netip.Addr
+	addr     netip.Addr // not valid: it is in another network only
 	started  time.Time
 }
 
 // far is what is a region away from a site.
 type far struct {
 	region string
-	peers  []netip.Prefix
-	probe  []string // addresses among them that answer
+	peers  []towards
 }
 
-// latency delays what arrives at the site: one end has the whole round trip, because
-// every packet that waits costs. What leaves would wait as a copy; see faults.Latency.
-func (f far) latency(from string) faults.Latency {
-	return faults.Latency{Delay: places.RTT(from, f.region), Direction: faults.In, Peer: faults.Peer{Addresses: f.addresses()}}
+// towards is a part of it, and addresses there that answer.
+type towards struct {
+	peer  faults.Peer
+	probe []string
 }
 
-func (f far) addresses() []string {
-	var out []string
-	for _, p := range f.peers {
-		out = append(out, p.String())
-	}
-	return out
+func (f far) equal(g far) bool { return reflect.DeepEqual(f, g) }
+
+// latency delays what arrives at a site from part of what is far. One end has the whole
+// round trip, because every packet that waits costs; what leaves would wait as a copy.
+func (f far) latency(from string, p towards) faults.Latency {
+	return faults.Latency{Delay: places.RTT(from, f.region), Direction: faults.In, Peer: p.peer}
 }
 
-func (f far) equal(g far) bool { return f.region == g.region && slices.Equal(f.peers, g.peers) }
+// inside are the ports by which regions use the edge: catalog and checkout are behind
+// it, at home.
+var inside = []int{8081, 8082}
 
-// farFrom says what is how far from a site, each pair of ends at one of the two: that of
-// the region that comes later. Home is whatever is nowhere else. The edge is in all
-// regions at once, at an address in each, so that the distance to it is kept at the
-// other end, where it answers users: nothing else is called from the edge's other addresses.
+// farFrom says what is far from a site. Of two sites that of the region which comes later
+// keeps them apart. Home is whatever is nowhere else. The edge takes users in where they
+// are, so it is near everybody, and far for what is asked of its inside.
 func farFrom(s site, all []site, shop netip.Prefix) []far {
 	own := slices.Index(places.Regions, s.region)
-	if own < 0 || !s.addr.IsValid() || s.addr == entry(shop, places.Home) {
+	edge := host(shop, edgeHost)
+	if own <= 0 || !s.addr.IsValid() || s.addr == edge {
 		return nil
 	}
 	var out []far
-	for i, region := range places.Regions {
+	for _, region := range places.Regions[:own] {
 		f := far{region: region}
-		switch {
-		case i == own || own == 0 && !s.users:
-			continue
-		case i == 0:
-			f.peers, f.probe = except(shop, elsewhere(all, shop)), probes(shop)
-		default:
-			f.peers, f.probe = []netip.Prefix{single(entry(shop, region))}, []string{entry(shop, region).String()}
-			for _, o := range all {
-				if o.region == region && i < own && o.addr.IsValid() {
-					f.peers = append(f.peers, single(o.addr))
-				}
+		if region == places.Home {
+			f.peers = append(f.peers, towards{faults.Peer{Addresses: texts(except(shop, elsewhere(all, shop)))}, probes(shop)},
+				towards{faults.Peer{Addresses: []string{edge.String()}, Protocol: "icmp"}, []string{edge.String()}})
+			for _, port := range inside {
+				f.peers = append(f.peers, towards{faults.Peer{Addresses: []string{edge.String()}, Port: port}, []string{edge.String()}})
 			}
+		} else if there := within(region, all); len(there) > 0 {
+			f.peers = append(f.peers, towards{faults.Peer{Addresses: there}, there})
 		}
-		slices.SortFunc(f.peers, netip.Prefix.Compare)
-		out = append(out, f)
+		if len(f.peers) > 0 {
+			out = append(out, f)
+		}
 	}
 	return out
 }
 
-// elsewhere are the addresses that are not at home: what is placed in other regions, and
-// what is as near to all of them.
+// elsewhere are the addresses that are not at home, or as near to all regions.
 func elsewhere(all []site, shop netip.Prefix) []netip.Addr {
-	out := []netip.Addr{host(shop, collectorHost)}
-	for _, region := range places.Regions[1:] {
-		out = append(out, entry(shop, region))
-	}
+	out := []netip.Addr{host(shop, edgeHost), host(shop, collectorHost)}
 	for _, s := range all {
 		if s.region != places.Home && s.region != "" && s.addr.IsValid() {
 			out = append(out, s.addr)
@@ -88,10 +82,20 @@ func elsewhere(all []site, shop netip.Prefix) []netip.Addr {
 	return out
 }
 
-// entry is the edge's address in a region.
-func entry(shop netip.Prefix, region string) netip.Addr { return host(shop, places.Entry(region)) }
+// within are the addresses of a region.
+func within(region string, all []site) []string {
+	var out []string
+	for _, s := range all {
+		if s.region == region && s.addr.IsValid() && len(out) < maxWithin {
+			out = append(out, s.addr.String())
+		}
+	}
+	slices.Sort(out)
+	return out
+}
 
-func single(a netip.Addr) netip.Prefix { return netip.PrefixFrom(a, a.BitLen()) }
+// maxWithin is how many addresses a peer may have.
+const maxWithin = 64
 
 // except gives the parts of a prefix that hold none of the addresses.
 func except(p netip.Prefix, without []netip.Addr) []netip.Prefix {
@@ -110,4 +114,12 @@ func middle(p netip.Prefix) netip.Addr {
 	a := p.Masked().Addr().As4()
 	a[p.Bits()/8] |= 0x80 >> (p.Bits() % 8)
 	return netip.AddrFrom4(a)
+}
+
+func texts(ps []netip.Prefix) []string {
+	var out []string
+	for _, p := range ps {
+		out = append(out, p.String())
+	}
+	return out
 }

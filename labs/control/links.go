@@ -19,17 +19,11 @@ type links struct {
 	c    *Control
 	wake chan struct{} // something may have changed
 	turn sync.Mutex    // held while they are brought up to date
-	laid map[string][]link
-}
-
-// link is what is far from one container, and what makes it so.
-type link struct {
-	far
-	injection *agent.Injection
+	laid map[string][]met
 }
 
 func newLinks(c *Control) *links {
-	return &links{c: c, wake: make(chan struct{}, 1), laid: map[string][]link{}}
+	return &links{c: c, wake: make(chan struct{}, 1), laid: map[string][]met{}}
 }
 
 const (
@@ -89,7 +83,7 @@ func (l *links) update(ctx context.Context) error {
 	var mu sync.Mutex
 	var wg sync.WaitGroup
 	var errs []error
-	laid := map[string][]link{}
+	laid := map[string][]met{}
 	for _, s := range all {
 		want, have := farFrom(s, all, l.c.shop), l.laid[s.id]
 		if len(want)+len(have) == 0 {
@@ -117,31 +111,41 @@ func (l *links) gone(ctx context.Context, id string) bool {
 }
 
 // lay makes the links of one container those that are wanted, and gives those it has.
-func (l *links) lay(ctx context.Context, a *agent.Agent, s site, want []far, have []link) ([]link, error) {
-	var now []link
+func (l *links) lay(ctx context.Context, a *agent.Agent, s site, want []far, have []met) ([]met, error) {
+	var now []met
 	var errs []error
 	for _, old := range have {
-		if old.injection.Status().State != agent.Active {
-			continue
-		}
-		if slices.ContainsFunc(want, old.equal) {
+		if slices.ContainsFunc(want, old.equal) && !slices.ContainsFunc(old.injections, ended) {
 			now = append(now, old)
 			continue
 		}
-		clean, cancel := context.WithTimeout(context.WithoutCancel(ctx), 20*time.Second)
-		errs = append(errs, old.injection.Revert(clean))
-		cancel()
+		errs = append(errs, old.revert(context.WithoutCancel(ctx)))
 	}
 	for _, f := range want {
-		if slices.ContainsFunc(now, func(o link) bool { return o.equal(f) }) {
+		if slices.ContainsFunc(now, func(o met) bool { return o.equal(f) }) {
 			continue
 		}
-		in, err := a.Inject(ctx, s.id, f.latency(s.region), agent.InjectOptions{TTL: l.c.cfg.TTL, Probes: f.probe})
+		x, err := l.put(ctx, a, s, f)
 		if err != nil {
-			errs = append(errs, fmt.Errorf("put %s %v away from %s: %w", s.region, places.RTT(s.region, f.region), f.region, err))
+			errs = append(errs, fmt.Errorf("put %s %v away from %s: %w", s.name, places.RTT(s.region, f.region), f.region, err))
 			continue
 		}
-		now = append(now, link{f, in})
+		now = append(now, x)
 	}
 	return now, errors.Join(errs...)
 }
+
+// put makes one link of a container: all of it, or nothing.
+func (l *links) put(ctx context.Context, a *agent.Agent, s site, f far) (met, error) {
+	x := met{far: f}
+	for _, p := range f.peers {
+		in, err := a.Inject(ctx, s.id, f.latency(s.region, p), agent.InjectOptions{TTL: l.c.cfg.TTL, Probes: p.probe})
+		if err != nil {
+			return met{}, errors.Join(err, x.revert(context.WithoutCancel(ctx)))
+		}
+		x.injections = append(x.injections, in)
+	}
+	return x, nil
+}
+
+func ended(in *agent.Injection) bool { return in.Status().State != agent.Active }

@@ -13,7 +13,7 @@ import (
 // meeting is a container that meets a fault, and towards whom.
 type meeting struct {
 	site
-	toward far // zero: everybody
+	far // of an uplink: everybody
 }
 
 // meetings says who of all meets a fault: on an uplink whatever runs in its place,
@@ -23,25 +23,17 @@ func meetings(f catalog.Fault, all []site, shop netip.Prefix) []meeting {
 	for _, s := range all {
 		if f.Link == "" {
 			if s.place == f.Uplink {
-				out = append(out, meeting{site: s})
+				out = append(out, meeting{s, far{peers: []towards{{probe: probes(shop)}}}})
 			}
 			continue
 		}
-		for _, far := range farFrom(s, all, shop) {
-			if places.Link(s.region, far.region) == f.Link {
-				out = append(out, meeting{s, far})
+		for _, x := range farFrom(s, all, shop) {
+			if places.Link(s.region, x.region) == f.Link {
+				out = append(out, meeting{s, x})
 			}
 		}
 	}
 	return out
-}
-
-// probe lists addresses that a fault's effect can be measured against.
-func (m meeting) probe(shop netip.Prefix) []string {
-	if len(m.toward.probe) > 0 {
-		return m.toward.probe
-	}
-	return probes(shop)
 }
 
 // sites lists the shop's containers that run.
@@ -54,7 +46,7 @@ func (c *Control) sites(ctx context.Context) ([]site, error) {
 	for _, x := range cs {
 		addr, _ := netip.ParseAddr(x.Networks[Name(c.cfg.ID, "shop")])
 		if place := x.Labels[places.Label]; x.Running() {
-			out = append(out, site{x.ID, x.Name, place, places.Region(place), x.Labels["region"] != "", addr, x.StartedAt})
+			out = append(out, site{x.ID, x.Name, place, places.Region(place), addr, x.StartedAt})
 		}
 	}
 	return out, nil

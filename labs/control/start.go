@@ -277,8 +277,11 @@ func (c *Control) suffering(from, to time.Time) []string {
 	return grade.Suffering(func(f sli.Filter) sli.Window { return c.rec.Window(from, to, f) }, c.lab.Users)
 }
 
+// edgeHost is the host part of the edge's address, as compose.yaml has it.
+const edgeHost = 10
+
 // probes are addresses in the shop's network that answer as long as the shop
 // runs; the agent measures its effects against them.
 func probes(shop netip.Prefix) []string {
-	return []string{host(shop, 53).String(), host(shop, 10).String()}
+	return []string{host(shop, 53).String(), host(shop, edgeHost).String()}
 }

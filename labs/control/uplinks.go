@@ -34,8 +34,8 @@ type laid struct {
 
 // met is what one container has of it.
 type met struct {
-	toward    far
-	injection *agent.Injection
+	far
+	injections []*agent.Injection
 }
 
 func newUplinks(c *Control) *uplinks { return &uplinks{c: c} }
@@ -116,30 +116,40 @@ func (u *uplinks) lay(ctx context.Context, spec catalog.Fault, test bool, lost f
 }
 
 func (u *uplinks) inject(ctx context.Context, l *laid, m meeting) error {
-	f, err := l.spec.Toward(m.toward.addresses()...)
-	if err != nil {
-		return err
+	for _, p := range m.peers {
+		f, err := l.spec.Toward(p.peer)
+		if err != nil {
+			return err
+		}
+		inj, err := u.agent.Inject(ctx, m.id, f, agent.InjectOptions{
+			TTL: u.c.cfg.TTL, Seed: u.c.cfg.Seed, SeedOptional: true, Probes: p.probe,
+		})
+		if err != nil {
+			return fmt.Errorf("lay %s on %s: %w", l.spec.Kind, m.name, err)
+		}
+		l.on[m.id] = met{m.far, append(l.on[m.id].injections, inj)}
+		st := inj.Status()
+		u.c.line.add(Event{Actor: "injector", Kind: "fault", Secret: true,
+			Text: fmt.Sprintf("%s on %s by %s, measured: %+v", l.spec.Kind, m.name, st.Backend, st.Measured)})
 	}
-	inj, err := u.agent.Inject(ctx, m.id, f, agent.InjectOptions{
-		TTL: u.c.cfg.TTL, Seed: u.c.cfg.Seed, SeedOptional: true, Probes: m.probe(u.c.shop),
-	})
-	if err != nil {
-		return fmt.Errorf("lay %s on %s: %w", l.spec.Kind, m.name, err)
-	}
-	l.on[m.id] = met{m.toward, inj}
-	st := inj.Status()
-	u.c.line.add(Event{Actor: "injector", Kind: "fault", Secret: true,
-		Text: fmt.Sprintf("%s on %s by %s, measured: %+v", l.spec.Kind, m.name, st.Backend, st.Measured)})
 	return nil
 }
 
 // revert takes the fault away from every container; one that is gone is no error.
 func (l *laid) revert(ctx context.Context) error {
+	var errs []error
+	for _, m := range l.on {
+		errs = append(errs, m.revert(ctx))
+	}
+	return errors.Join(errs...)
+}
+
+func (m met) revert(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
 	defer cancel()
 	var errs []error
-	for _, m := range l.on {
-		errs = append(errs, m.injection.Revert(ctx))
+	for _, in := range m.injections {
+		errs = append(errs, in.Revert(ctx))
 	}
 	return errors.Join(errs...)
 }
@@ -185,12 +195,13 @@ func (u *uplinks) extend(ctx context.Context, l *laid) {
 	}
 	for _, m := range meetings(l.spec, all, u.c.shop) {
 		old, has := l.on[m.id]
-		if has && old.toward.equal(m.toward) {
+		if has && old.equal(m.far) {
 			continue
 		}
 		var err error
 		if has {
-			err = old.injection.Revert(ctx)
+			err = old.revert(ctx)
+			delete(l.on, m.id)
 		}
 		if err == nil {
 			err = u.inject(ctx, l, m)

@@ -1,5 +1,5 @@
-// Package places says where the shop runs and how far apart that is: a place is a
-// zone of a region, such as us-a, or what users of a region enter by.
+// Package places says where the shop runs and how far apart that is. A place is a zone
+// of a region, such as us-a.
 package places
 
 import (
@@ -43,16 +43,6 @@ func RTT(a, b string) time.Duration {
 		if r.ends == [2]string{a, b} || r.ends == [2]string{b, a} {
 			return r.rtt
 		}
-	}
-	return 0
-}
-
-// Entry is the last number of the address by which users of a region enter: the edge
-// has one in each, in the shop's network as compose.yaml gives them. It is 0 where
-// there is no such region.
-func Entry(region string) byte {
-	if i := slices.Index(Regions, region); i >= 0 {
-		return 10 + byte(i)
 	}
 	return 0
 }

@@ -24,21 +24,16 @@ func TestRTT(t *testing.T) {
 	}
 }
 
-// Every pair of regions has a distance, and every region an entry of its own.
+// Every pair of regions has a distance, and a link with one name.
 func TestComplete(t *testing.T) {
-	seen := map[byte]bool{0: true}
 	for _, a := range Regions {
-		if seen[Entry(a)] {
-			t.Errorf("the entry of %s, %d, is none or another's", a, Entry(a))
-		}
-		seen[Entry(a)] = true
 		for _, b := range Regions {
-			if (RTT(a, b) == 0) != (a == b) {
-				t.Errorf("%s-%s: %v", a, b, RTT(a, b))
+			if (RTT(a, b) == 0) != (a == b) || (Link(a, b) == "") != (a == b) || Link(a, b) != Link(b, a) {
+				t.Errorf("%s-%s: %v, %q", a, b, RTT(a, b), Link(a, b))
 			}
 		}
 	}
-	if Entry("moon") != 0 {
-		t.Error("an entry of a region that does not exist")
+	if len(Links()) != len(Regions)*(len(Regions)-1)/2 || Link("us", "moon") != "" {
+		t.Errorf("links %v", Links())
 	}
 }
