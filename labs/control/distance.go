@@ -33,10 +33,11 @@ type towards struct {
 
 func (f far) equal(g far) bool { return reflect.DeepEqual(f, g) }
 
-// latency delays what arrives at a site from part of what is far. One end has the whole
-// round trip, because every packet that waits costs; what leaves would wait as a copy.
+// latency delays what a site sends to part of what is far. One end has the whole round
+// trip, and only packets that somebody waits for, because every packet that waits
+// costs. It is what leaves: ping and tcpdump see what arrives before it would wait.
 func (f far) latency(from string, p towards) faults.Latency {
-	return faults.Latency{Delay: places.RTT(from, f.region), Direction: faults.In, Peer: p.peer}
+	return faults.Latency{Delay: places.RTT(from, f.region), Direction: faults.Out, Thrifty: true, Peer: p.peer}
 }
 
 // inside are the ports by which regions use the edge: catalog and checkout are behind
