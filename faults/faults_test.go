@@ -18,8 +18,8 @@ func TestDecode(t *testing.T) {
 		err                string // part of the error's text
 	}{
 		{"delay", "latency", `{"delay":"50ms"}`, Latency{Delay: 50 * time.Millisecond}, ""},
-		{"all of latency", "latency", `{"delay":"80ms","jitter":"5ms","distribution":"normal","direction":"both","rtt":true,"peer":{"addresses":["10.0.0.0/24"],"port":5432,"protocol":"tcp"}}`,
-			Latency{Delay: 80 * time.Millisecond, Jitter: 5 * time.Millisecond, Distribution: Normal, Direction: Both, RTT: true,
+		{"all of latency", "latency", `{"delay":"80ms","jitter":"5ms","distribution":"normal","direction":"both","rtt":true,"thrifty":true,"peer":{"addresses":["10.0.0.0/24"],"port":5432,"protocol":"tcp"}}`,
+			Latency{Delay: 80 * time.Millisecond, Jitter: 5 * time.Millisecond, Distribution: Normal, Direction: Both, RTT: true, Thrifty: true,
 				Peer: Peer{Addresses: []string{"10.0.0.0/24"}, Port: 5432, Protocol: "tcp"}}, ""},
 		{"loss", "loss", `{"percent":12.5,"direction":"in","seed":7}`, PacketLoss{Percent: 12.5, Direction: In, Seed: 7}, ""},
 		{"ipv6 peer", "loss", `{"percent":1,"peer":{"addresses":["fd00::1","fd00:1::/64"]}}`,
@@ -108,7 +108,7 @@ func TestDirection(t *testing.T) {
 func TestTableMatchesStructs(t *testing.T) {
 	peer := Peer{[]string{"10.0.0.1"}, 1, "tcp", []string{"db.shop.internal"}, 0}
 	full := slices.Concat([]Fault{
-		Latency{Delay: time.Second, Jitter: time.Second, Distribution: Pareto, Direction: Both, RTT: true, Peer: peer},
+		Latency{Delay: time.Second, Jitter: time.Second, Distribution: Pareto, Direction: Both, RTT: true, Thrifty: true, Peer: peer},
 		PacketLoss{Percent: 1, Exact: true, Direction: Both, Peer: peer, Seed: 1},
 		PacketLoss{Percent: 1, Burst: 2, Direction: Both, Peer: peer, Seed: 1},
 	}, fullPackets, fullCut, fullDNS, fullProcess, fullDisk, fullDatabase, fullDependency)

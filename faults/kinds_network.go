@@ -19,6 +19,7 @@ var networkKinds = []KindInfo{
 			{"distribution", "string", "", "uniform", "uniform, normal, pareto, paretonormal", "of the jitter: uniform goes up to it both ways, the others take it as the standard deviation; nothing is earlier than at once"},
 			directionParam,
 			{"rtt", "bool", "", "false", "true, false", "take the delay as added to a round trip; with direction both half goes each way"},
+			{"thrifty", "bool", "", "false", "true, false", "save work on kernels without netem: TCP's bare acknowledgements may pass at once"},
 			addressesParam, namesParam, portParam, localPortParam, protocolParam,
 		},
 		Sees:   "every request over the link takes longer by the delay, times the calls it makes in a row; load and errors stay flat",

@@ -31,6 +31,10 @@ type Latency struct {
 	// RTT takes Delay (and Jitter) as the time added to a round trip: with
 	// direction both, half of it goes each way. Otherwise Delay is one-way.
 	RTT bool
+	// Thrifty saves work where the injector itself delays packets, on kernels without
+	// netem: TCP's bare acknowledgements may pass at once. To connect, and each request
+	// and its answer, still take the delay longer; how fast data in bulk gets going, less.
+	Thrifty bool
 	// Peer is the traffic concerned; default all but loopback.
 	Peer Peer
 }
@@ -73,6 +77,7 @@ type latencyJSON struct {
 	Distribution Distribution `json:"distribution,omitempty"`
 	Direction    Direction    `json:"direction,omitempty"`
 	RTT          bool         `json:"rtt,omitempty"`
+	Thrifty      bool         `json:"thrifty,omitempty"`
 	Peer         Peer         `json:"peer,omitzero"`
 }
 
@@ -80,7 +85,7 @@ type latencyJSON struct {
 func (l Latency) MarshalJSON() ([]byte, error) {
 	return json.Marshal(latencyJSON{
 		Delay: duration(l.Delay), Jitter: duration(l.Jitter), Distribution: l.Distribution,
-		Direction: l.Direction, RTT: l.RTT, Peer: l.Peer,
+		Direction: l.Direction, RTT: l.RTT, Thrifty: l.Thrifty, Peer: l.Peer,
 	})
 }
 
@@ -92,7 +97,7 @@ func (l *Latency) UnmarshalJSON(b []byte) error {
 	}
 	*l = Latency{
 		Delay: time.Duration(w.Delay), Jitter: time.Duration(w.Jitter), Distribution: w.Distribution,
-		Direction: w.Direction, RTT: w.RTT, Peer: w.Peer,
+		Direction: w.Direction, RTT: w.RTT, Thrifty: w.Thrifty, Peer: w.Peer,
 	}
 	return nil
 }

@@ -18,6 +18,8 @@ type effect struct {
 	seed  uint64 // 0: none asked for
 	spare bool   // the seed may be done without
 
+	thrifty bool // TCP's bare acknowledgements pass at once
+
 	tag    byte // of the trains that prove an order or a link; see [header]
 	kernel bool // netem carries it
 	bucket int  // bytes that netem lets go at once before it limits a rate
@@ -89,7 +91,8 @@ func effectOf(id string, f faults.Fault, seed uint64) (effect, error) {
 			return effect{}, err
 		}
 	}
-	e := effect{id: id, seed: seed}
+	l, _ := f.(faults.Latency)
+	e := effect{id: id, seed: seed, thrifty: l.Thrifty}
 	if e.match, err = matchOf(peer); err != nil {
 		return effect{}, err
 	}

@@ -39,7 +39,7 @@ func (p *pipeline) judge(b []byte, dir int, now time.Time) (v verdict) {
 		if dir == dirIn {
 			a, to = s.in, endpoint{h.src.Unmap(), h.srcPort, h.dstPort}
 		}
-		if a == nil || !s.match.matches(to, h.proto) || h.train != 0 && h.train != s.tag {
+		if a == nil || !s.match.matches(to, h.proto) || h.train != 0 && h.train != s.tag || s.thrifty && bareACK(b) {
 			continue
 		}
 		for i := range v.copies {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 
 	"github.com/google/nftables"
 	"github.com/google/nftables/expr"
@@ -154,7 +155,13 @@ func queueRules(effects []effect, dir int) [][]expr.Any {
 				if proto != "" {
 					exprs = append(exprs, transport(proto, e.match, dir)...)
 				}
-				out = append(out, append(exprs, &expr.Counter{}))
+				ways := [][]expr.Any{nil}
+				if e.thrifty {
+					ways = notBareACK(proto)
+				}
+				for _, more := range ways {
+					out = append(out, append(slices.Concat(exprs, more), &expr.Counter{}))
+				}
 			}
 		}
 	}

@@ -79,3 +79,34 @@ func transport(proto string, m match, dir int) []expr.Any {
 	}
 	return out
 }
+
+// longestACK is more than the headers of a segment that only acknowledges can have.
+const longestACK = 100
+
+// notBareACK gives the ways in which what is of proto, or of any, is something else than
+// a TCP segment that only acknowledges: to tell its data apart from its options the
+// kernel cannot calculate, so that a few bytes in the middle of a stream may pass as one.
+func notBareACK(proto string) [][]expr.Any {
+	isTCP := func(op expr.CmpOp) []expr.Any {
+		return []expr.Any{
+			&expr.Meta{Key: expr.MetaKeyL4PROTO, Register: 1},
+			&expr.Cmp{Op: op, Register: 1, Data: []byte{protoTCP}},
+		}
+	}
+	var out [][]expr.Any
+	if proto != "tcp" {
+		out = append(out, isTCP(expr.CmpOpNeq))
+	}
+	if proto != "tcp" && proto != "" {
+		return out
+	}
+	return append(out,
+		append(isTCP(expr.CmpOpEq),
+			&expr.Payload{DestRegister: 1, Base: expr.PayloadBaseTransportHeader, Offset: 13, Len: 1},
+			&expr.Bitwise{SourceRegister: 1, DestRegister: 1, Len: 1, Mask: []byte{flagFIN | flagSYN | flagRST | flagPSH}, Xor: []byte{0}},
+			&expr.Cmp{Op: expr.CmpOpNeq, Register: 1, Data: []byte{0}}),
+		append(isTCP(expr.CmpOpEq),
+			&expr.Meta{Key: expr.MetaKeyLEN, Register: 1},
+			&expr.Byteorder{SourceRegister: 1, DestRegister: 1, Op: expr.ByteorderHton, Len: 4, Size: 4},
+			&expr.Cmp{Op: expr.CmpOpGt, Register: 1, Data: binary.BigEndian.AppendUint32(nil, longestACK)}))
+}

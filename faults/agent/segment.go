@@ -7,6 +7,7 @@ import (
 
 // TCP flags.
 const (
+	flagFIN = 1
 	flagSYN = 2
 	flagRST = 4
 	flagPSH = 8
@@ -52,6 +53,12 @@ func parseSegment(b []byte) (segment, bool) {
 // acknowledgements, closings and resets.
 func (s segment) carriesData() bool {
 	return s.data > 0 && s.flags&(flagSYN|flagRST) == 0 && s.flags&flagACK != 0
+}
+
+// bareACK tells whether a packet is a TCP segment that only acknowledges.
+func bareACK(b []byte) bool {
+	s, ok := parseSegment(b)
+	return ok && s.data == 0 && s.flags&(flagFIN|flagSYN|flagRST|flagACK) == flagACK
 }
 
 // resets gives the reset that the receiver of s takes for the sender's, and the one

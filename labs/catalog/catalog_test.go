@@ -156,7 +156,11 @@ checks: [{id: users, proof: V1, kind: slo, slo: {success: 99}}]
 		"wrong fix uncaught":       {good, "echo\n", "does not say which check"},
 		"wrong fix, no such check": {good, "# caught by: nobody\n", "nobody"},
 		"fault that is none":       {strings.Replace(good, deploy, `fault: {kind: loss, uplink: us-a, params: {percent: "3"}}`, 1), caught, "percent"},
-		"fault without a place":    {strings.Replace(good, deploy, "fault: {kind: loss, params: {percent: 3}}", 1), caught, "no uplink"},
+		"fault without a place":    {strings.Replace(good, deploy, "fault: {kind: loss, params: {percent: 3}}", 1), caught, "either an uplink or a link"},
+		"fault on both":            {strings.Replace(good, deploy, "fault: {kind: loss, uplink: us-a, link: us-eu, params: {percent: 3}}", 1), caught, "either an uplink or a link"},
+		"fault on no link":         {strings.Replace(good, deploy, "fault: {kind: loss, link: eu-us, params: {percent: 3}}", 1), caught, "us-eu, us-ap, eu-ap"},
+		"fault of a link's own":    {strings.Replace(good, deploy, "fault: {kind: loss, link: us-eu, params: {percent: 3, peer: {port: 80}}}", 1), caught, "has a peer"},
+		"fault that no link has":   {strings.Replace(good, deploy, "fault: {kind: pause, link: us-eu}", 1), caught, "peer"},
 		"fixes of nothing":         {strings.NewReplacer("scenario: s3", "scenario: s0", "break: [{"+deploy+"}]", "").Replace(good), caught, "6 fixes of a lab in which nothing breaks"},
 		"two variants":             {strings.Replace(good, ", {id: c}", "", 1), caught, "at least 3"},
 	}

@@ -7,7 +7,10 @@ package catalog
 
 import (
 	"encoding/json"
+	"maps"
 	"time"
+
+	"faultlab/faults"
 )
 
 // Lab is one incident in one variant.
@@ -82,11 +85,13 @@ type Edit struct {
 	Times int    `yaml:"times"`
 }
 
-// Fault is a fault of the library laid on a place's uplink: it meets whatever
-// runs in that place, also what is created there later.
+// Fault is a fault of the library laid on a place's uplink or on a link between two
+// regions: it meets whatever runs in that place, or what crosses that link, also what is
+// created there later.
 type Fault struct {
 	Kind   string         `yaml:"kind"`
 	Uplink string         `yaml:"uplink"` // the place
+	Link   string         `yaml:"link"`   // instead: one of [places.Links]; the peer is the other end
 	Params map[string]any `yaml:"params"`
 }
 
@@ -97,6 +102,17 @@ func (f Fault) JSON() []byte {
 		panic(err) // values come from YAML scalars, lists and string maps
 	}
 	return b
+}
+
+// Toward is the library's fault on what a container exchanges with a peer; with everybody
+// that its parameters name where the peer is zero.
+func (f Fault) Toward(p faults.Peer) (faults.Fault, error) {
+	if !p.IsZero() {
+		params := map[string]any{"peer": p}
+		maps.Copy(params, f.Params)
+		f.Params = params
+	}
+	return faults.Decode(f.Kind, f.JSON())
 }
 
 // SLO is what users must get. Zero limits do not count.

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"faultlab/faults"
+	"faultlab/labs/places"
 )
 
 // kinds lists what a check can be and which of its parameters it needs.
@@ -118,9 +119,19 @@ func (f *Fault) validate() error {
 	if f == nil {
 		return nil
 	}
-	if f.Uplink == "" {
-		return errors.New("the fault names no uplink")
+	if (f.Uplink == "") == (f.Link == "") {
+		return errors.New("want the fault on either an uplink or a link")
 	}
-	_, err := faults.Decode(f.Kind, f.JSON())
+	if f.Link == "" {
+		_, err := f.Toward(faults.Peer{})
+		return err
+	}
+	if !slices.Contains(places.Links(), f.Link) {
+		return fmt.Errorf("there is no link %q; want one of %s", f.Link, strings.Join(places.Links(), ", "))
+	}
+	if _, ok := f.Params["peer"]; ok {
+		return fmt.Errorf("the fault on the link %s has a peer; its other end is the peer", f.Link)
+	}
+	_, err := f.Toward(faults.Peer{Addresses: []string{"192.0.2.1"}})
 	return err
 }

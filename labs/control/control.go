@@ -38,6 +38,7 @@ type Control struct {
 	life        context.Context // ends with this process; what outlives a request runs on it
 	shop, users netip.Prefix
 	uplinks     *uplinks
+	links       *links
 	traces      *collector.Client
 	monitor     *monitor.Client
 	grading     sync.Mutex   // one grading at a time
@@ -75,7 +76,7 @@ func Serve(ctx context.Context, cfg Config, log *slog.Logger) error {
 	if c.line, err = openTimeline(statePath); err != nil {
 		return err
 	}
-	c.uplinks = newUplinks(c)
+	c.uplinks, c.links = newUplinks(c), newLinks(c)
 	c.monitor = monitor.New(pagerSocket)
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()

@@ -58,7 +58,7 @@ func (c *Control) status() Status {
 	from := now.Add(-statusWindow)
 	w := c.rec.Window(from, now, sli.Filter{})
 	s := Status{ID: c.cfg.ID, Scenario: c.lab.Scenario, Phase: st.Phase, At: now, Since: st.PagedAt, Seconds: w.Seconds,
-		Want: grade.Limit(c.lab.Users).String(), Errors: w.Errs, Filed: st.Diagnosis != nil, Grades: len(st.Grades), Pages: c.pages()}
+		Want: grade.Wanted(c.lab.Users), Errors: w.Errs, Filed: st.Diagnosis != nil, Grades: len(st.Grades), Pages: c.pages()}
 	if w.Seconds > 0 {
 		s.Rate = float64(w.Sent) / float64(w.Seconds)
 	}
@@ -68,7 +68,7 @@ func (c *Control) status() Status {
 		if w.N > 0 {
 			g.Success = w.Success()
 		}
-		g.Well = len(grade.Breaches(w, c.lab.Users)) == 0
+		g.Well = len(grade.Breaches(w, c.lab.Users, f.Region)) == 0
 		s.Segments = append(s.Segments, g)
 	}
 	add("all", sli.Filter{})

@@ -31,7 +31,7 @@ func running(t *testing.T, lab, variant string) *Control {
 	c := &Control{cfg: Config{ID: "k3f9x2", Pace: "fast", Token: "secret", CreatedAt: time.Now().Add(-time.Minute), TTL: time.Hour},
 		lab: l, pace: grade.Paces["fast"], rec: sli.NewRecorder(), log: slog.New(slog.DiscardHandler), life: t.Context(),
 		traces: collector.NewClient(filepath.Join(t.TempDir(), "none"))}
-	c.uplinks = newUplinks(c)
+	c.uplinks, c.links = newUplinks(c), newLinks(c)
 	dir := t.TempDir()
 	if c.keep, err = openKeeper(dir); err != nil {
 		t.Fatal(err)

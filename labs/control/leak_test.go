@@ -15,7 +15,7 @@ import (
 func graded(c *Control, v grade.Verdict) grade.Grade {
 	g := grade.Grade{At: time.Now()}
 	for _, k := range c.lab.Checks {
-		g.Checks = append(g.Checks, grade.Result{ID: k.ID, Proof: k.Proof, Verdict: v, Measured: "a | b\nc", Limit: grade.Limit(k.SLO).String(), Why: k.Why})
+		g.Checks = append(g.Checks, grade.Result{ID: k.ID, Proof: k.Proof, Verdict: v, Measured: "a | b\nc", Limit: grade.Wanted(k.SLO), Why: k.Why})
 	}
 	g.Fix = grade.Fixed(g.Checks, false)
 	st := c.keep.get()

@@ -37,6 +37,7 @@ func (c *Control) resume(ctx context.Context) error {
 	if err := c.formerAgent(ctx); err != nil {
 		return err
 	}
+	go c.links.keep(c.life)
 	// A grading that was cut off may have left the traffic at another rate.
 	if err := c.setRate(ctx, 1); err != nil {
 		c.log.Error("the traffic could not be brought back to normal", "err", err)

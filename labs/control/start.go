@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 	"strings"
 	"time"
 
@@ -104,13 +105,17 @@ func (c *Control) bringUp(ctx context.Context, say func(Progress)) error {
 	go func() { side <- c.startPartners(ctx) }()
 	go func() { side <- c.startCollector(ctx) }()
 	go func() { side <- c.startPager(ctx) }()
-	go func() { side <- c.uplinks.start(ctx) }()
+	go func() { _, err := c.uplinks.carrier(ctx); side <- err }()
 	if err := c.composeUp(ctx, say); err != nil {
 		return err
 	}
 	if err := errors.Join(<-side, <-side, <-side, <-side, <-side); err != nil {
 		return err
 	}
+	if err := c.links.update(ctx); err != nil {
+		return fmt.Errorf("set the distances between regions: %w", err)
+	}
+	go c.links.keep(c.life)
 	go c.uplinks.follow(c.life)
 	go c.watchContainers(c.life)
 	go c.feed(c.life, time.Time{})
@@ -283,8 +288,11 @@ func (c *Control) suffering(from, to time.Time) []string {
 	return grade.Suffering(func(f sli.Filter) sli.Window { return c.rec.Window(from, to, f) }, c.lab.Users)
 }
 
+// edgeHost is the host part of the edge's address, as compose.yaml has it.
+const edgeHost = 10
+
 // probes are addresses in the shop's network that answer as long as the shop
 // runs; the agent measures its effects against them.
-func (c *Control) probes() []string {
-	return []string{host(c.shop, 53).String(), host(c.shop, 10).String()}
+func probes(shop netip.Prefix) []string {
+	return []string{host(shop, 53).String(), host(shop, edgeHost).String()}
 }

@@ -7,16 +7,15 @@ import (
 	"sync"
 	"time"
 
-	"faultlab/faults"
 	"faultlab/faults/agent"
 	"faultlab/faults/engine"
 	"faultlab/labs/catalog"
-	"faultlab/labs/endpoint"
+	"faultlab/labs/places"
 )
 
-// uplinks lays faults on the uplinks of places. A fault meets every container
-// that runs in its place, also those created there later; one that is created in
-// another place is out of it.
+// uplinks lays faults on the uplinks of places and on the links between regions. A
+// fault meets every container that runs there, also those created there later; one
+// that is created in another place is out of it.
 type uplinks struct {
 	c  *Control
 	mu sync.Mutex
@@ -25,28 +24,33 @@ type uplinks struct {
 	laid  []*laid
 }
 
-// laid is one fault on one uplink.
+// laid is one fault on one uplink or link.
 type laid struct {
-	spec  catalog.Fault
-	fault faults.Fault
-	on    map[string]*agent.Injection // container id -> injection
-	test  bool                        // the grader's own, not the incident's
-	lost  func(why string)            // called once when the fault broke off
+	spec catalog.Fault
+	on   map[string]met   // by container id
+	test bool             // the grader's own, not the incident's
+	lost func(why string) // called once when the fault broke off
+}
+
+// met is what one container has of it.
+type met struct {
+	far
+	injections []*agent.Injection
 }
 
 func newUplinks(c *Control) *uplinks { return &uplinks{c: c} }
 
-// placeLabel is the compose label that says where a container runs.
-const placeLabel = "place"
-
-// start brings the agent up, if it is not.
-func (u *uplinks) start(ctx context.Context) error {
+// carrier brings the agent up, if it is not, and gives it.
+func (u *uplinks) carrier(ctx context.Context) (*agent.Agent, error) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	return u.up(ctx)
+	if err := u.up(ctx); err != nil {
+		return nil, err
+	}
+	return u.agent, nil
 }
 
-// up is start for a caller that holds the lock.
+// up is carrier for a caller that holds the lock.
 func (u *uplinks) up(ctx context.Context) error {
 	if u.agent != nil {
 		select {
@@ -86,27 +90,24 @@ func (u *uplinks) ended() {
 	for _, l := range gone {
 		l.lost("the injector ended")
 	}
+	u.c.links.look()
 }
 
-// lay puts a fault on an uplink. It answers when the effect was seen on every
-// container there.
+// lay puts a fault on an uplink or a link. It answers when the effect was seen on
+// every container there.
 func (u *uplinks) lay(ctx context.Context, spec catalog.Fault, test bool, lost func(string)) (*laid, error) {
-	f, err := faults.Decode(spec.Kind, spec.JSON())
-	if err != nil {
-		return nil, err
-	}
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	if err := u.up(ctx); err != nil {
 		return nil, err
 	}
-	l := &laid{spec: spec, fault: f, on: map[string]*agent.Injection{}, test: test, lost: lost}
-	cs, err := u.there(ctx, spec.Uplink)
+	l := &laid{spec: spec, on: map[string]met{}, test: test, lost: lost}
+	all, err := u.c.sites(ctx)
 	if err != nil {
 		return nil, err
 	}
-	for _, c := range cs {
-		if err := u.inject(ctx, l, c); err != nil {
+	for _, m := range meetings(spec, all, u.c.shop) {
+		if err := u.inject(ctx, l, m); err != nil {
 			return nil, errors.Join(err, l.revert(context.WithoutCancel(ctx)))
 		}
 	}
@@ -114,42 +115,41 @@ func (u *uplinks) lay(ctx context.Context, spec catalog.Fault, test bool, lost f
 	return l, nil
 }
 
-// there lists the running containers of a place.
-func (u *uplinks) there(ctx context.Context, place string) ([]engine.Container, error) {
-	cs, err := u.c.eng.List(ctx, label(u.c.cfg.ID), placeLabel+"="+place)
-	if err != nil {
-		return nil, err
-	}
-	var out []engine.Container
-	for _, c := range cs {
-		if c.Running() && c.Labels[endpoint.LabelRole] == RoleShop {
-			out = append(out, c)
+func (u *uplinks) inject(ctx context.Context, l *laid, m meeting) error {
+	for _, p := range m.peers {
+		f, err := l.spec.Toward(p.peer)
+		if err != nil {
+			return err
 		}
+		inj, err := u.agent.Inject(ctx, m.id, f, agent.InjectOptions{
+			TTL: u.c.cfg.TTL, Seed: u.c.cfg.Seed, SeedOptional: true, Probes: p.probe,
+		})
+		if err != nil {
+			return fmt.Errorf("lay %s on %s: %w", l.spec.Kind, m.name, err)
+		}
+		l.on[m.id] = met{m.far, append(l.on[m.id].injections, inj)}
+		st := inj.Status()
+		u.c.line.add(Event{Actor: "injector", Kind: "fault", Secret: true,
+			Text: fmt.Sprintf("%s on %s by %s, measured: %+v", l.spec.Kind, m.name, st.Backend, st.Measured)})
 	}
-	return out, nil
-}
-
-func (u *uplinks) inject(ctx context.Context, l *laid, c engine.Container) error {
-	inj, err := u.agent.Inject(ctx, c.ID, l.fault, agent.InjectOptions{
-		TTL: u.c.cfg.TTL, Seed: u.c.cfg.Seed, SeedOptional: true, Probes: u.c.probes(),
-	})
-	if err != nil {
-		return fmt.Errorf("lay %s on %s: %w", l.spec.Kind, c.Name, err)
-	}
-	l.on[c.ID] = inj
-	st := inj.Status()
-	u.c.line.add(Event{Actor: "injector", Kind: "fault", Secret: true,
-		Text: fmt.Sprintf("%s on %s by %s, measured: %+v", l.spec.Kind, c.Name, st.Backend, st.Measured)})
 	return nil
 }
 
 // revert takes the fault away from every container; one that is gone is no error.
 func (l *laid) revert(ctx context.Context) error {
+	var errs []error
+	for _, m := range l.on {
+		errs = append(errs, m.revert(ctx))
+	}
+	return errors.Join(errs...)
+}
+
+func (m met) revert(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
 	defer cancel()
 	var errs []error
-	for _, inj := range l.on {
-		errs = append(errs, inj.Revert(ctx))
+	for _, in := range m.injections {
+		errs = append(errs, in.Revert(ctx))
 	}
 	return errors.Join(errs...)
 }
@@ -171,28 +171,48 @@ func (u *uplinks) take(ctx context.Context, l *laid) error {
 // what is laid there. (The agent itself follows one that is merely restarted.)
 func (u *uplinks) follow(ctx context.Context) {
 	for ev := range u.c.eng.Events(ctx, label(u.c.cfg.ID)) {
-		if ev.Action != "start" || ev.Labels[placeLabel] == "" {
+		place := ev.Labels[places.Label]
+		if ev.Action != "start" || place == "" {
 			continue
 		}
 		u.mu.Lock()
 		for _, l := range u.laid {
-			if l.spec.Uplink != ev.Labels[placeLabel] || l.on[ev.ID] != nil || u.agent == nil {
-				continue
-			}
-			c, err := u.c.eng.Inspect(ctx, ev.ID)
-			started := c.StartedAt
-			if err == nil && c.Running() {
-				err = u.inject(ctx, l, c)
-			}
-			if err != nil && ctx.Err() == nil && !engine.IsNotFound(err) {
-				u.c.log.Warn("a fault could not follow its place", "container", ev.Name, "err", err)
-				// A container that runs on without it is not what the incident was.
-				if c, ierr := u.c.eng.Inspect(ctx, ev.ID); ierr == nil && c.Running() && c.StartedAt.Equal(started) {
-					l.lost("it could not follow its place")
-				}
+			if u.agent != nil && (l.spec.Link != "" || l.spec.Uplink == place) {
+				u.extend(ctx, l)
 			}
 		}
 		u.mu.Unlock()
+	}
+}
+
+// extend puts a fault on those who meet it now and did not before. On a link those who
+// have it may have got another other end.
+func (u *uplinks) extend(ctx context.Context, l *laid) {
+	all, err := u.c.sites(ctx)
+	if err != nil {
+		u.c.log.Warn("a fault cannot follow its place", "err", err)
+		return
+	}
+	for _, m := range meetings(l.spec, all, u.c.shop) {
+		old, has := l.on[m.id]
+		if has && old.equal(m.far) {
+			continue
+		}
+		var err error
+		if has {
+			err = old.revert(ctx)
+			delete(l.on, m.id)
+		}
+		if err == nil {
+			err = u.inject(ctx, l, m)
+		}
+		if err != nil && ctx.Err() == nil && !engine.IsNotFound(err) {
+			u.c.log.Warn("a fault could not follow its place", "container", m.name, "err", err)
+			// A container that runs on without it is not what the incident was.
+			if c, ierr := u.c.eng.Inspect(ctx, m.id); ierr == nil && c.Running() && c.StartedAt.Equal(m.started) {
+				l.lost("it could not follow its place")
+			}
+		}
 	}
 }
 

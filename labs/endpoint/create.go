@@ -62,7 +62,7 @@ func plainExec(s *server, r *http.Request, _ []string) error {
 var hostKeys = []string{
 	"Binds", "Mounts", "Tmpfs", "NetworkMode", "IpcMode", "CgroupnsMode", "RestartPolicy", "LogConfig", "AutoRemove", "Init", "ReadonlyRootfs",
 	"Memory", "MemoryReservation", "MemorySwap", "MemorySwappiness", "NanoCpus", "CpuShares", "CpuPeriod", "CpuQuota", "CpusetCpus", "CpusetMems",
-	"BlkioWeight", "PidsLimit", "Ulimits", "ShmSize", "CapDrop", "GroupAdd", "Dns", "DnsOptions", "DnsSearch", "ExtraHosts", "ConsoleSize",
+	"BlkioWeight", "PidsLimit", "Ulimits", "Sysctls", "ShmSize", "CapDrop", "GroupAdd", "Dns", "DnsOptions", "DnsSearch", "ExtraHosts", "ConsoleSize",
 }
 
 func createContainer(s *server, r *http.Request, _ []string) error {
@@ -104,6 +104,9 @@ func (s *server) container(r *http.Request, o map[string]any) error {
 	if err := plainLog(host); err != nil {
 		return err
 	}
+	if err := ownSysctls(host); err != nil {
+		return err
+	}
 	if err := s.networks(r, o, host); err != nil {
 		return err
 	}
@@ -126,6 +129,17 @@ func plainLog(host map[string]any) error {
 		return forbidden("the log driver %q is not available here; json-file, local and none are", kind)
 	}
 	return nil
+}
+
+// ownSysctls lets TCP be tuned, which each container has a copy of.
+func ownSysctls(host map[string]any) error {
+	all, err := sub(host, "Sysctls")
+	for name := range all {
+		if !strings.HasPrefix(name, "net.ipv4.tcp_") {
+			return forbidden("the setting %q is not available here; those of net.ipv4.tcp_ are", name)
+		}
+	}
+	return err
 }
 
 // networks refuses what is not the lab's, the engine's default network too: it

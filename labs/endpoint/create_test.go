@@ -37,7 +37,9 @@ func TestCreate(t *testing.T) {
 		"security options":            {with(`,"SecurityOpt":["seccomp=unconfined"]`), "SecurityOpt"},
 		"unmasked paths":              {with(`,"MaskedPaths":[]`), "MaskedPaths"},
 		"writable proc":               {with(`,"ReadonlyPaths":[]`), "ReadonlyPaths"},
-		"sysctls":                     {with(`,"Sysctls":{"net.core.somaxconn":"9"}`), "Sysctls"},
+		"sysctls":                     {with(`,"Sysctls":{"net.core.somaxconn":"9"}`), "net.core.somaxconn"},
+		"sysctls, one of two":         {with(`,"Sysctls":{"net.ipv4.tcp_keepalive_time":"9","net.ipv4.ip_forward":"1"}`), "net.ipv4.ip_forward"},
+		"sysctls that are a list":     {with(`,"sysctls":["net.ipv4.ip_forward=1"]`), "not an object"},
 		"cgroup parent":               {with(`,"CgroupParent":"/"`), "CgroupParent"},
 		"runtime":                     {with(`,"Runtime":"evil"`), "Runtime"},
 		"volumes from":                {with(`,"VolumesFrom":["` + l.hidden.Name + `"]`), "VolumesFrom"},
@@ -109,7 +111,7 @@ func TestCreate(t *testing.T) {
 	t.Run("what is made is the lab's, whatever it says", func(t *testing.T) {
 		body := fmt.Sprintf(`{"image":%q,"Labels":{"faultlab.lab":"other","faultlab.visible":"no","faultlab.role":"control","FAULTLAB.x":"y","mine":"yes","Mine":"too"},
 			"Env":["ROLE=ticker"],"Volumes":{"/v":{}},
-			"HostConfig":{"NetworkMode":%q,"Binds":["%s-data:/v"],"MaskedPaths":null,"MemorySwappiness":-1,"ConsoleSize":[0,0],"PidsLimit":0,"LogConfig":{"Type":"","Config":{}},"RestartPolicy":{"Name":"no"},"Tmpfs":{"/t":""}},
+			"HostConfig":{"NetworkMode":%q,"Binds":["%s-data:/v"],"MaskedPaths":null,"MemorySwappiness":-1,"Sysctls":{"net.ipv4.tcp_slow_start_after_idle":"0"},"ConsoleSize":[0,0],"PidsLimit":0,"LogConfig":{"Type":"","Config":{}},"RestartPolicy":{"Name":"no"},"Tmpfs":{"/t":""}},
 			"NetworkingConfig":{"EndpointsConfig":{%q:{"Aliases":["a"]}}}}`, image, shop, l.id, shop)
 		for i, header := range [][]string{nil, {"Transfer-Encoding: chunked"}} {
 			send := body

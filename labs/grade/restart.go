@@ -28,7 +28,7 @@ func (r *Runner) restart(ctx context.Context, c catalog.Check) Result {
 		return unknown(err)
 	}
 	if kept := survivors(r.World.Inventory(), old, now); len(kept) > 0 {
-		return Result{Verdict: Fail, Measured: "not made anew from the declared configuration: " + strings.Join(kept, ", "), Limit: Limit(c.SLO).String()}
+		return Result{Verdict: Fail, Measured: "not made anew from the declared configuration: " + strings.Join(kept, ", "), Limit: Wanted(c.SLO)}
 	}
 	load := r.load(ctx)
 	from, err := r.recovered(ctx)
@@ -38,7 +38,7 @@ func (r *Runner) restart(ctx context.Context, c catalog.Check) Result {
 		if err := r.overloaded(ctx, load, still.saw); err != nil {
 			return unknown(err)
 		}
-		return Result{Verdict: Fail, Measured: err.Error(), Limit: Limit(c.SLO).String()}
+		return Result{Verdict: Fail, Measured: err.Error(), Limit: Wanted(c.SLO)}
 	case err != nil:
 		return unknown(err)
 	}
@@ -57,7 +57,7 @@ func down(ctx context.Context, c catalog.Check, err error) Result {
 	if ctx.Err() != nil {
 		return unknown(ctx.Err())
 	}
-	return Result{Verdict: Fail, Measured: "the declared configuration does not come up: " + err.Error(), Limit: Limit(c.SLO).String()}
+	return Result{Verdict: Fail, Measured: "the declared configuration does not come up: " + err.Error(), Limit: Wanted(c.SLO)}
 }
 
 // survivors names containers of the inventory's services that were not made anew.

@@ -10,6 +10,7 @@ import (
 
 	"faultlab/faults/engine"
 	"faultlab/labs/catalog"
+	"faultlab/labs/places"
 )
 
 // Inventory is the shape of the healthy system.
@@ -39,7 +40,7 @@ func Take(services map[string][]engine.Container) Inventory {
 		for _, c := range cs {
 			if c.State == "running" {
 				sh.Replicas++
-				sh.MemoryBytes, sh.Place = c.MemoryLimit, c.Labels[placeLabel]
+				sh.MemoryBytes, sh.Place = c.MemoryLimit, c.Labels[places.Label]
 				sh.NoSwap = c.MemoryLimit > 0 && c.SwapLimit == c.MemoryLimit
 				sh.Entrypoint, sh.Cmd, sh.Path = c.Entrypoint, c.Cmd, c.Env["PATH"]
 				sh.Restart, sh.Mounts, sh.Checked = c.RestartPoly, mounts(c), checked(c)
@@ -51,9 +52,6 @@ func Take(services map[string][]engine.Container) Inventory {
 	}
 	return inv
 }
-
-// placeLabel says in which zone a container runs.
-const placeLabel = "place"
 
 // Knows tells whether a service was there before the incident.
 func (inv Inventory) Knows(service string) bool {
@@ -99,7 +97,7 @@ func (r *Runner) shape(ctx context.Context, c catalog.Check) Result {
 // must keep the rules of the house too: a memory limit, and a zone that exists.
 func Misshapen(inv Inventory, now map[string][]engine.Container) []string {
 	var bad []string
-	places := inv.places()
+	zones := inv.places()
 	for name, want := range inv.Services {
 		running := 0
 		for _, c := range now[name] {
@@ -117,8 +115,8 @@ func Misshapen(inv Inventory, now map[string][]engine.Container) []string {
 			if !c.Running() {
 				continue
 			}
-			if len(places) > 0 && !slices.Contains(places, c.Labels[placeLabel]) {
-				bad = append(bad, fmt.Sprintf("%s is in zone %q, which does not exist", name, c.Labels[placeLabel]))
+			if len(zones) > 0 && !slices.Contains(zones, c.Labels[places.Label]) {
+				bad = append(bad, fmt.Sprintf("%s is in zone %q, which does not exist", name, c.Labels[places.Label]))
 			}
 			if !inv.Knows(name) && c.MemoryLimit == 0 {
 				bad = append(bad, fmt.Sprintf("%s was added without a memory limit", name))

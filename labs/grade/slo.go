@@ -7,16 +7,53 @@ import (
 	"time"
 
 	"faultlab/labs/catalog"
+	"faultlab/labs/places"
 	"faultlab/labs/sli"
 )
 
-// Limit gives an SLO's numbers in the recorder's form.
-func Limit(s catalog.SLO) sli.Limit { return sli.Limit{Success: s.Success, P95: s.P95, P99: s.P99} }
+// Limit gives what users of a region must get, or all of them together (""), in the
+// recorder's form. An SLO's times are those of users at home, where the data is: a page
+// takes one round trip there, and all users together wait as long as those farthest off.
+func Limit(s catalog.SLO, region string) sli.Limit {
+	away := places.RTT(places.Home, region)
+	if region == "" {
+		for _, r := range places.Regions {
+			away = max(away, places.RTT(places.Home, r))
+		}
+	}
+	l := sli.Limit{Success: s.Success}
+	if s.P95 > 0 {
+		l.P95 = s.P95 + away
+	}
+	if s.P99 > 0 {
+		l.P99 = s.P99 + away
+	}
+	return l
+}
 
-// Breaches says in which ways a window falls short of an SLO. Fewer than 60 requests are
-// judged by success alone: a percentile of a handful says nothing.
-func Breaches(w sli.Window, s catalog.SLO) []string {
-	lim := Limit(s)
+// Wanted says what users must get.
+func Wanted(s catalog.SLO) string {
+	text := sli.Limit{Success: s.Success, P95: s.P95, P99: s.P99}.String()
+	if s.P95+s.P99 == 0 {
+		return text
+	}
+	var more []string
+	for _, r := range places.Regions {
+		if away := places.RTT(places.Home, r); away > 0 && (s.Region == "" || s.Region == r) {
+			more = append(more, fmt.Sprintf("%d ms more in %s", away.Milliseconds(), r))
+		}
+	}
+	if len(more) > 0 {
+		text += " (" + strings.Join(more, ", ") + ")"
+	}
+	return text
+}
+
+// Breaches says in which ways what users of a region got, or all of them (""), falls short
+// of an SLO. Fewer than 60 requests are judged by success alone: a percentile of a handful
+// says nothing.
+func Breaches(w sli.Window, s catalog.SLO, region string) []string {
+	lim := Limit(s, region)
 	if w.N < 60 {
 		lim.P95, lim.P99 = 0, 0
 	}
@@ -32,7 +69,7 @@ func Suffering(w func(sli.Filter) sli.Window, s catalog.SLO) []string {
 	}
 	var out []string
 	for _, region := range regions {
-		for _, b := range Breaches(w(sli.Filter{Region: region}), s) {
+		for _, b := range Breaches(w(sli.Filter{Region: region}), s, region) {
 			if region == "" {
 				out = append(out, b)
 			} else {
@@ -58,7 +95,7 @@ func (r *Runner) slo(ctx context.Context, c catalog.Check) Result {
 			return unknown(fmt.Errorf("traffic stopped reporting: %w", err))
 		}
 		w := r.World.Window(from, from.Add(settle), sli.Filter{})
-		if from.Sub(r.since) >= r.Pace.Calm || w.OK == w.N && len(Limit(c.SLO).Breaches(w)) == 0 {
+		if from.Sub(r.since) >= r.Pace.Calm || w.OK == w.N && len(Limit(c.SLO, "").Breaches(w)) == 0 {
 			return r.observe(ctx, c, from, r.Pace.Window)
 		}
 		from = from.Add(time.Second)
@@ -70,7 +107,6 @@ func (r *Runner) slo(ctx context.Context, c catalog.Check) Result {
 func (r *Runner) observe(ctx context.Context, c catalog.Check, from time.Time, lasting time.Duration) Result {
 	load := r.load(ctx)
 	to := from.Add(lasting)
-	limit := Limit(c.SLO)
 	win := sli.Window{}
 	for {
 		if err := r.World.WaitUntil(ctx, to); err != nil {
@@ -83,7 +119,7 @@ func (r *Runner) observe(ctx context.Context, c catalog.Check, from time.Time, l
 			return unknown(fmt.Errorf("only %d requests set out in %v; want at least %d", win.Sent, to.Sub(from), r.Pace.Requests))
 		}
 	}
-	res := Result{Measured: win.Describe(), Limit: limit.String()}
+	res := Result{Measured: win.Describe(), Limit: Wanted(c.SLO)}
 	// An open-loop source that sends less than it was asked to has been held up:
 	// then silence would pass for health.
 	if float64(win.Sent) < .8*win.Asked {

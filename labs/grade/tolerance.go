@@ -46,7 +46,7 @@ func (r *Runner) tolerance(ctx context.Context, c catalog.Check) Result {
 	if win.Sent == 0 || float64(win.Sent) < .8*win.Asked {
 		return unknown(fmt.Errorf("only %d of about %.0f requests set out", win.Sent, win.Asked))
 	}
-	res := Result{Limit: fmt.Sprintf("%s; at most %g requests at the services per request of a user", Limit(c.SLO), c.Attempts)}
+	res := Result{Limit: fmt.Sprintf("%s; at most %g requests at the services per request of a user", Wanted(c.SLO), c.Attempts)}
 	worst, where := 0.0, ""
 	for _, m := range []map[string]float64{before, during} {
 		for site, a := range m {
@@ -55,7 +55,7 @@ func (r *Runner) tolerance(ctx context.Context, c catalog.Check) Result {
 			}
 		}
 	}
-	bad := Limit(c.SLO).Breaches(win)
+	bad := Limit(c.SLO, "").Breaches(win)
 	res.Measured = fmt.Sprintf("%s; %.2f requests at the services per request (%s)", win.Describe(), worst, where)
 	if len(bad) > 0 {
 		res.Measured += "; short: " + strings.Join(bad, ", ")
