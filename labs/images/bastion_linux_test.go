@@ -66,7 +66,7 @@ func TestBastion(t *testing.T) {
 		"redis-cli -h 127.0.0.9 ping":               `127.0.0.9:6379`,
 		"printenv PGHOST PGUSER PGDATABASE":         `^db.shop.internal\nshop\nshop\n$`,
 		`bash -ic 'cd /workspace; echo "${PS1@P}"'`: `bastion.*shop-k3f9x2 us.*/workspace.* (main|master)`,
-		"bash -ic true":                             `RUNBOOK.md`,
+		"SHLVL=0 bash -ic true":                     `RUNBOOK.md`,
 		"docker compose logs < /dev/null":           `engine|daemon|configuration`,
 	} {
 		if got := run(command); !regexp.MustCompile(want).MatchString(got) {
