@@ -15,6 +15,7 @@ import (
 // prefix of a package's folder counts; a part may always import itself.
 var mayImport = map[string][]string{
 	"cmd/faultlab": {"labs", "faults"},
+	"cmd/pprof":    {},
 	"cmd/shop":     {"targets"},
 	"labs":         {"faults", "targets"},
 	"faults":       {},

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/spf13/cobra"
 
@@ -46,15 +47,31 @@ func newReports() *cobra.Command {
 
 // newService gives the command of one of the shop's services.
 func newService[C service.Config](name, short string, c C, build func(context.Context, *service.Service, C) (func(), error)) *cobra.Command {
+	return withConfig(name, short+" (release by SHOP_RELEASE, place by REGION and ZONE)", c, func(cmd *cobra.Command, config string) error {
+		return service.Run(cmd.Context(), name, config, c, cmd.OutOrStdout(), build)
+	})
+}
+
+// withConfig gives a command that runs with a configuration file, or only checks it.
+func withConfig(name, short string, c service.Config, run func(cmd *cobra.Command, config string) error) *cobra.Command {
 	var config string
+	var check bool
 	cmd := &cobra.Command{
 		Use:   name,
-		Short: short + " (release by SHOP_RELEASE, place by REGION and ZONE)",
+		Short: short,
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return service.Run(cmd.Context(), name, config, c, cmd.OutOrStdout(), build)
+			if !check {
+				return run(cmd, config)
+			}
+			if err := service.Load(config, c); err != nil {
+				return err
+			}
+			_, err := fmt.Fprintf(cmd.OutOrStdout(), "configuration %s is valid\n", config)
+			return err
 		},
 	}
 	cmd.Flags().StringVar(&config, "config", "/etc/shop/"+name+".yaml", "configuration `file`")
+	cmd.Flags().BoolVar(&check, "check", false, "only check the configuration file")
 	return cmd
 }

@@ -13,6 +13,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path"
 	"slices"
@@ -88,14 +89,16 @@ func ensure(ctx context.Context, e *engine.Engine, arch, way string, say Say) (S
 	if err != nil {
 		return Set{}, err
 	}
-	say(1, steps, "the shop's binary")
-	shop, err := agent.BuildBinary(ctx, "cmd/shop", arch)
-	if err != nil {
-		return Set{}, err
-	}
-	binary, err := os.ReadFile(shop)
-	if err != nil {
-		return Set{}, err
+	say(1, steps, "the shop's binaries")
+	binaries := map[string][]byte{}
+	for _, name := range []string{images.BinaryName, images.ProfileName} {
+		built, err := agent.BuildBinary(ctx, "cmd/"+name, arch)
+		if err != nil {
+			return Set{}, err
+		}
+		if binaries[name], err = os.ReadFile(built); err != nil {
+			return Set{}, err
+		}
 	}
 	say(2, steps, "base system")
 	base, err := ensureBase(ctx, e, way, func(text string) { say(2, steps, "base system: "+text) })
@@ -103,7 +106,7 @@ func ensure(ctx context.Context, e *engine.Engine, arch, way string, say Say) (S
 		return Set{}, err
 	}
 	say(3, steps, "the shop's system and database")
-	system, digest, err := ensureSystem(ctx, e, base, binary, func(text string) { say(3, steps, "the shop's system and database: "+text) })
+	system, digest, err := ensureSystem(ctx, e, base, binaries, func(text string) { say(3, steps, "the shop's system and database: "+text) })
 	if err != nil {
 		return Set{}, err
 	}
@@ -156,16 +159,15 @@ func seedSteps() (steps []images.SQL, files map[string][]byte, err error) {
 	return steps, files, nil
 }
 
-func ensureSystem(ctx context.Context, e *engine.Engine, base string, shop []byte, say func(string)) (ref, sum string, err error) {
+func ensureSystem(ctx context.Context, e *engine.Engine, base string, binaries map[string][]byte, say func(string)) (ref, sum string, err error) {
 	sql, files, err := seedSteps()
 	if err != nil {
 		return "", "", err
 	}
-	for name, b := range images.Rootfs() {
-		files[name] = b
-	}
+	maps.Copy(files, images.Rootfs())
+	maps.Copy(files, binaries)
 	dockerfile := images.System(base, sql)
-	parts := [][]byte{[]byte(dockerfile), shop}
+	parts := [][]byte{[]byte(dockerfile)}
 	names := sortedKeys(files)
 	for _, n := range names {
 		parts = append(parts, []byte(n), files[n])
@@ -179,7 +181,6 @@ func ensureSystem(ctx context.Context, e *engine.Engine, base string, shop []byt
 		return ref, sum, err
 	}
 	files["Dockerfile"] = []byte(dockerfile)
-	files[images.BinaryName] = shop
 	err = build(ctx, e, files, ref, "system", func(line string) {
 		if s, ok := strings.CutPrefix(line, "Step "); ok {
 			say("step " + firstWord(s))
@@ -245,7 +246,7 @@ func build(ctx context.Context, e *engine.Engine, files map[string][]byte, ref, 
 	w := tar.NewWriter(&buf)
 	for _, n := range sortedKeys(files) {
 		mode := int64(0o644)
-		if n == images.BinaryName || strings.Contains(n, "/bin/") {
+		if bytes.HasPrefix(files[n], []byte("#!")) || bytes.HasPrefix(files[n], []byte("\x7fELF")) {
 			mode = 0o755
 		}
 		// The builder's cache looks at times too; a fixed one keeps what did not change.

@@ -42,6 +42,7 @@ var packages = []string{
 	"iproute2",
 	"iputils-ping",
 	"jq",
+	"lsof",
 	"mtr-tiny",
 	"netcat-openbsd",
 	"openssl",
@@ -50,11 +51,14 @@ var packages = []string{
 	"psmisc",
 	"strace",
 	"tcpdump",
+	"wrk",
 	// comfort
 	"bash-completion",
+	"bsdextrautils",
 	"ca-certificates",
 	"less",
 	"nano",
+	"tmux",
 	"vim-tiny",
 	// for what is kept packed
 	"zstd",
@@ -89,6 +93,7 @@ var exclusions = []string{
 	"/sbin/tc",
 	"/usr/sbin/tc",
 	"/usr/lib/tc/*",
+	"/usr/lib/*/tc/*",
 	"/usr/share/tc/*",
 	"/usr/share/bash-completion/completions/tc",
 	// parts of perl that only other languages and developers need

@@ -109,6 +109,8 @@ func Releases() []Release {
 			Tag:     "1",
 			Env: map[string]string{
 				"EDITOR":     "nano",
+				"REDIS_HOST": "redis.shop.internal",
+				"REGION":     "us",
 				"PGHOST":     "db.shop.internal",
 				"PGUSER":     "shop",
 				"PGDATABASE": "shop",

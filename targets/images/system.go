@@ -14,8 +14,11 @@ const DataDir = "/var/lib/postgresql/data"
 // ReplicaDir is where a replica's data lies.
 const ReplicaDir = "/var/lib/postgresql/replica"
 
-// BinaryName is the name in the build context of the shop's static binary.
-const BinaryName = "shop"
+// Names in the build context of the static binaries that the image holds.
+const (
+	BinaryName  = "shop"
+	ProfileName = "pprof" // reads the profiles of the shop's services
+)
 
 //go:embed all:rootfs
 var rootfs embed.FS
@@ -62,8 +65,8 @@ const (
 )
 
 // System returns the text of the system image's Dockerfile. The build context
-// must hold the shop's binary under BinaryName, the files of Rootfs, and the
-// files of steps under SQLDir. They run in the given order and have to make the
+// must hold the binaries under BinaryName and ProfileName, the files of Rootfs, and
+// the files of steps under SQLDir. They run in the given order and have to make the
 // database shop.
 //
 // The database is made while building, so that a lab's database starts from a
@@ -76,7 +79,7 @@ func System(base string, steps []SQL) string {
 	fmt.Fprintf(&b, "FROM %s\n", base)
 	b.WriteString("COPY rootfs/ /\n")
 	fmt.Fprintf(&b, "RUN %s\n", chain(seed(steps)))
-	fmt.Fprintf(&b, "COPY %s /usr/local/bin/shop\n", BinaryName)
+	fmt.Fprintf(&b, "COPY %s %s /usr/local/bin/\n", ProfileName, BinaryName)
 	return b.String()
 }
 
