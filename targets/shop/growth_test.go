@@ -77,7 +77,7 @@ func growth(t *testing.T, h http.Handler, service string) float64 {
 	send := func(n, from int) {
 		for i := range n {
 			next := plan.Next()
-			for !slices.Contains([]string{traffic.Home, traffic.Search, traffic.Product}, next.Who.Route) {
+			for !slices.Contains([]string{traffic.Home, traffic.Search, traffic.Product}, next.Route) {
 				next = plan.Next() // web and catalog keep nothing of the others
 			}
 			path := pathFor(service, next)
@@ -98,7 +98,7 @@ func pathFor(service string, r traffic.Request) string {
 	if service == web.Name {
 		return r.Path()
 	}
-	switch r.Who.Route {
+	switch r.Route {
 	case traffic.Search:
 		return "/v1" + "/products?limit=24&q=" + r.Path()[len("/search?q="):]
 	case traffic.Product:

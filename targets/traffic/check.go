@@ -59,10 +59,10 @@ type upload struct {
 
 // bodyOf is what a request sends; its id is an order's key. Nil: nothing.
 func bodyOf(id string, r Request) []byte {
-	switch r.Who.Route {
+	switch r.Route {
 	case Basket, Checkout:
 		o := order{Lines: r.Basket}
-		if r.Who.Route == Checkout {
+		if r.Route == Checkout {
 			o.Key = id
 		}
 		body, err := json.Marshal(o)
@@ -125,7 +125,7 @@ func checkOrder(id string, body []byte) error {
 
 // checkBody says whether an answer is what the request of an id asked for.
 func checkBody(r Request, id string, body []byte) error {
-	switch r.Who.Route {
+	switch r.Route {
 	case Checkout:
 		return checkOrder(id, body)
 	case Basket:
@@ -137,7 +137,7 @@ func checkBody(r Request, id string, body []byte) error {
 	if err := json.Unmarshal(body, &a); err != nil {
 		return fmt.Errorf("page is not JSON: %w", err)
 	}
-	if r.Who.Route == Product {
+	if r.Route == Product {
 		if a.Product == nil {
 			return errors.New("page has no product")
 		}
@@ -149,7 +149,7 @@ func checkBody(r Request, id string, body []byte) error {
 	if len(a.Products) == 0 {
 		return errors.New("page has no products")
 	}
-	if r.Who.Route == Home && len(a.Products) < homeProducts {
+	if r.Route == Home && len(a.Products) < homeProducts {
 		return fmt.Errorf("home has %d products; want %d", len(a.Products), homeProducts)
 	}
 	if a.Query != r.Query {

@@ -190,7 +190,7 @@ func (g *Generator) start(ctx context.Context, r Request, lag time.Duration) {
 	}
 	began := time.Now()
 	go func() {
-		o, placed := g.users[r.Who.Region].send(ctx, r)
+		o, placed := g.users[r.Region].send(ctx, r)
 		if ctx.Err() == nil {
 			g.tally.ended(r, o, time.Since(began), placed)
 		}

@@ -43,8 +43,8 @@ const visitsPerConnection = 20
 type Request struct {
 	// Gap is the time since the request before, in units of the mean gap: at
 	// a rate of 45 per second, a gap of 1.0 is 1/45 s.
-	Gap       float64
-	Who       Group
+	Gap float64
+	Group
 	Query     string // what is searched for, when the route is Search
 	ProductID int64  // the product asked for, when the route is Product
 	Basket    []Line // what is asked about or ordered, when the route is Basket or Checkout
@@ -60,7 +60,7 @@ type Line struct {
 
 // Path is the path and query to ask for.
 func (r Request) Path() string {
-	switch r.Who.Route {
+	switch r.Route {
 	case Search:
 		return "/search?q=" + url.QueryEscape(r.Query)
 	case Product:
@@ -68,7 +68,7 @@ func (r Request) Path() string {
 	case Home:
 		return "/"
 	}
-	return "/" + r.Who.Route
+	return "/" + r.Route
 }
 
 // Plan is an endless sequence of requests. The same seed and shape give the same one.
@@ -87,13 +87,13 @@ func NewPlan(seed uint64, shape Shape) *Plan {
 func (p *Plan) Next() Request {
 	r := Request{
 		Gap: p.rhythm.stretch(p.random.ExpFloat64()),
-		Who: Group{
+		Group: Group{
 			Region: p.pick(regions), Route: p.pick(routes), Version: p.pick(versions),
 			Tenant: p.pick(tenants), Device: p.pick(devices), Cohort: p.pick(cohorts),
 		},
 		Leaves: p.random.IntN(visitsPerConnection) == 0,
 	}
-	switch r.Who.Route {
+	switch r.Route {
 	case Search:
 		r.Query = p.query()
 	case Product:

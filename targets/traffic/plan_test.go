@@ -30,7 +30,7 @@ func TestPlanHasTheShares(t *testing.T) {
 	for _, r := range take(1, n) {
 		gaps += r.Gap
 		for _, d := range Dimensions {
-			counts[d.Of(r.Who)]++
+			counts[d.Of(r.Group)]++
 		}
 	}
 	for _, table := range [][]weighted{regions, routes, versions, tenants, devices, cohorts} {
@@ -62,12 +62,12 @@ func TestPaths(t *testing.T) {
 		r    Request
 		want string
 	}{
-		{Request{Who: Group{Route: Home}}, "/"},
-		{Request{Who: Group{Route: Search}, Query: "walnut lamp"}, "/search?q=walnut+lamp"},
-		{Request{Who: Group{Route: Product}, ProductID: 42}, "/product/42"},
-		{Request{Who: Group{Route: Basket}}, "/basket"},
-		{Request{Who: Group{Route: Checkout}}, "/checkout"},
-		{Request{Who: Group{Route: Upload}}, "/upload"},
+		{Request{Group: Group{Route: Home}}, "/"},
+		{Request{Group: Group{Route: Search}, Query: "walnut lamp"}, "/search?q=walnut+lamp"},
+		{Request{Group: Group{Route: Product}, ProductID: 42}, "/product/42"},
+		{Request{Group: Group{Route: Basket}}, "/basket"},
+		{Request{Group: Group{Route: Checkout}}, "/checkout"},
+		{Request{Group: Group{Route: Upload}}, "/upload"},
 	}
 	for _, tt := range tests {
 		if got := tt.r.Path(); got != tt.want {

@@ -63,7 +63,7 @@ func TestTallyPutsEventsIntoTheirSecond(t *testing.T) {
 	now := time.Unix(100, 900e6)
 	tally := newTally(func() time.Time { return now })
 	tally.setRate(45)
-	r := Request{Who: Group{Region: "eu", Route: Home, Version: "7.1"}}
+	r := Request{Group: Group{Region: "eu", Route: Home, Version: "7.1"}}
 	tally.arrived(1500 * time.Microsecond)
 	tally.arrived(0)
 	now = time.Unix(101, 100e6)

@@ -58,10 +58,10 @@ func (t *tally) ended(r Request, o outcome, took time.Duration, placed *Placed) 
 	defer t.mu.Unlock()
 	t.roll()
 	t.outstanding--
-	s := t.segments[r.Who]
+	s := t.segments[r.Group]
 	if s == nil {
-		s = &Segment{Who: r.Who}
-		t.segments[r.Who] = s
+		s = &Segment{Who: r.Group}
+		t.segments[r.Group] = s
 	}
 	if placed != nil {
 		t.current.Orders = append(t.current.Orders, *placed)

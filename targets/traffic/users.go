@@ -49,10 +49,10 @@ func newRun() string { return rand.Text()[:10] }
 func (u *users) send(ctx context.Context, r Request) (outcome, *Placed) {
 	id := fmt.Sprintf("%s-%d", u.run, u.count.Add(1))
 	o, body := u.exchange(ctx, id, r)
-	if r.Who.Route != Checkout {
+	if r.Route != Checkout {
 		return o, nil
 	}
-	p := &Placed{Key: id, Tenant: r.Who.Tenant, Lines: r.Basket}
+	p := &Placed{Key: id, Tenant: r.Tenant, Lines: r.Basket}
 	if o == succeeded {
 		p.TotalCents = totalOf(body)
 	}
@@ -74,12 +74,12 @@ func (u *users) exchange(ctx context.Context, id string, r Request) (outcome, []
 	}
 	req.Host = u.host
 	req.Close = r.Leaves
-	req.Header.Set("User-Agent", "ShopApp/"+r.Who.Version+" ("+r.Who.Device+")")
+	req.Header.Set("User-Agent", "ShopApp/"+r.Version+" ("+r.Device+")")
 	req.Header.Set("X-Request-Id", id)
-	req.Header.Set("X-Tenant", r.Who.Tenant)
-	req.Header.Set("X-App-Version", r.Who.Version)
-	req.Header.Set("X-Device", r.Who.Device)
-	req.Header.Set("X-Cohort", r.Who.Cohort)
+	req.Header.Set("X-Tenant", r.Tenant)
+	req.Header.Set("X-App-Version", r.Version)
+	req.Header.Set("X-Device", r.Device)
+	req.Header.Set("X-Cohort", r.Cohort)
 	resp, err := u.client.Do(req)
 	if err != nil {
 		return failure(err, again()), nil

@@ -204,7 +204,7 @@ func get(h http.Handler, path string) *httptest.ResponseRecorder {
 
 // pathOf is what web asks for on behalf of a user.
 func pathOf(r traffic.Request) string {
-	switch r.Who.Route {
+	switch r.Route {
 	case traffic.Search:
 		return "/v1/products?limit=24&q=" + strings.TrimPrefix(r.Path(), "/search?q=")
 	case traffic.Product:
