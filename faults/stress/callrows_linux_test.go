@@ -105,7 +105,7 @@ func callRow(kind string, ends bool, more func(r *rand.Rand, c *calls) []string)
 		if c.under != "" {
 			params = append(params, "path=/a/*", "methods=GET")
 		}
-		out := claim{fault: s.made(kind, append(params, fmt.Sprint("percent=", percent))...), calls: c, is: []string{c.side}}
+		out := claim{fault: made(kind, append(params, fmt.Sprint("percent=", percent))...), calls: c, is: []string{c.side}}
 		if ends { // of two that end calls the library proves none behind the other
 			out.is, out.not = append(out.is, "ends "+c.side), []string{"ends " + c.side}
 		}

@@ -32,10 +32,10 @@ var diskRows = []row{
 			d.left = 4096 * (1 + r.IntN(1500))
 			param = fmt.Sprint("leave_bytes=", d.left)
 		}
-		return claim{fault: s.made("disk-fill", "path="+dataDir, param), disk: d}
+		return claim{fault: made("disk-fill", "path="+dataDir, param), disk: d}
 	}},
 	{"disk-readonly", func(r *rand.Rand, s *scene) claim {
-		return claim{fault: s.made("disk-readonly", "path="+dataDir), disk: &disk{readonly: true}}
+		return claim{fault: made("disk-readonly", "path="+dataDir), disk: &disk{readonly: true}}
 	}},
 }
 

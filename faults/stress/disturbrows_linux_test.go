@@ -9,9 +9,11 @@ import (
 )
 
 // made is a fault of a kind from its parameters as they are typed.
-func (s *scene) made(kind string, params ...string) faults.Fault {
+func made(kind string, params ...string) faults.Fault {
 	f, err := faults.Parse(kind, params)
-	must(s.t, err)
+	if err != nil {
+		panic(err) // a row is wrong
+	}
 	return f
 }
 
@@ -32,7 +34,7 @@ func drawShare(r *rand.Rand, s *scene, least, most int) (params []string, peer f
 
 func drawDuplicate(r *rand.Rand, s *scene) claim {
 	params, peer, share, n := drawShare(r, s, 20, 80)
-	c := claim{fault: s.made("duplicate", params...), peer: peer, copies: 1 + share}
+	c := claim{fault: made("duplicate", params...), peer: peer, copies: 1 + share}
 	if n == 2 {
 		c.copies *= c.copies
 	}
@@ -46,13 +48,13 @@ func drawCorrupt(r *rand.Rand, s *scene) claim {
 	if n == 2 {
 		pass *= pass
 	}
-	return claim{fault: s.made("corrupt", params...), peer: peer, loss: 1 - pass}
+	return claim{fault: made("corrupt", params...), peer: peer, loss: 1 - pass}
 }
 
 func drawReorder(r *rand.Rand, s *scene) claim {
 	params, peer, _, n := drawShare(r, s, 20, 60)
 	delay := time.Duration(10+r.IntN(40)) * time.Millisecond
-	return claim{fault: s.made("reorder", append(params, "delay="+delay.String())...), peer: peer, hold: time.Duration(n) * delay}
+	return claim{fault: made("reorder", append(params, "delay="+delay.String())...), peer: peer, hold: time.Duration(n) * delay}
 }
 
 // drawRate draws a link that is narrow for a block of data and wide enough for the rest.
@@ -68,7 +70,7 @@ func drawRate(r *rand.Rand, s *scene) claim {
 	if d == faults.In {
 		what = "give"
 	}
-	return claim{fault: s.made("rate", params...), peer: faults.Peer{Addresses: []string{s.peer}}, carry: func(pid int) error {
+	return claim{fault: made("rate", params...), peer: faults.Peer{Addresses: []string{s.peer}}, carry: func(pid int) error {
 		least := time.Duration(float64(block*8) / float64(bits) * 0.8 * float64(time.Second))
 		took, err := transfer(pid, s.peer, what, block, 20*time.Second)
 		if err == nil && took < least {

@@ -2,6 +2,7 @@ package stress
 
 import (
 	"context"
+	"errors"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -132,7 +133,10 @@ func TestClientKilled(t *testing.T) {
 			report.count(sectionKills, "of the client, while a user felt a fault", 1)
 		}
 		must(t, cmd.Process.Kill())
-		cmd.Wait()
+		var end *exec.ExitError
+		if err := cmd.Wait(); !errors.As(err, &end) || end.Sys().(syscall.WaitStatus).Signal() != syscall.SIGKILL {
+			report.violation(t, "the client ended before it was killed: %v", err)
+		}
 		w.afterKill(pid, "client", clean, before, 5*time.Second)
 	}
 }

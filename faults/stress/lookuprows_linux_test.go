@@ -52,17 +52,17 @@ var lookupRows = []row{
 			heard = misbehaving
 		}
 		l.answers = everyType(heard)
-		return claim{fault: s.made("dns-error", params...), lookups: l}
+		return claim{fault: made("dns-error", params...), lookups: l}
 	}},
 	{"dns-timeout", func(r *rand.Rand, s *scene) claim {
 		l, params := drawLookups(r, true)
 		l.answers = everyType(noAnswer)
-		return claim{fault: s.made("dns-timeout", params...), lookups: l}
+		return claim{fault: made("dns-timeout", params...), lookups: l}
 	}},
 	{"dns-delay", func(r *rand.Rand, s *scene) claim {
 		l, params := drawLookups(r, false)
 		l.delay = time.Duration(20+r.IntN(180)) * time.Millisecond
-		return claim{fault: s.made("dns-delay", append(params, "delay="+l.delay.String())...), lookups: l}
+		return claim{fault: made("dns-delay", append(params, "delay="+l.delay.String())...), lookups: l}
 	}},
 	{"dns-address", func(r *rand.Rand, s *scene) claim {
 		l, params := drawLookups(r, true)
@@ -78,7 +78,7 @@ var lookupRows = []row{
 			l.answers = map[string]string{"A": "198.51.100.3", "AAAA": "2001:db8::bad"}
 			params = append(params, "addresses=198.51.100.3,2001:db8::bad")
 		}
-		return claim{fault: s.made("dns-address", params...), lookups: l}
+		return claim{fault: made("dns-address", params...), lookups: l}
 	}},
 }
 
