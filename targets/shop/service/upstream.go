@@ -9,14 +9,19 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"go.opentelemetry.io/otel/propagation"
 )
 
-// maxUpstreamBody bounds an answer; 100 products are 200 KiB.
-const maxUpstreamBody = 4 << 20
+// maxUpstreamBody bounds an answer; 100 products are 200 KiB. Up to the usual size an
+// answer gets its room at once, if it tells how long it is.
+const (
+	maxUpstreamBody   = 4 << 20
+	usualUpstreamBody = 64 << 10
+)
 
 // UpstreamError is a failed call of another service, after all attempts.
 type UpstreamError struct {
@@ -113,8 +118,8 @@ func (c *Upstream) Get(r *http.Request, path string) ([]byte, error) {
 	return c.Call(r.Context(), Call{Method: http.MethodGet, Path: path, From: r.Header})
 }
 
-// Call gives the body of the answer, which is a 200, whole and JSON; errors are
-// *[UpstreamError].
+// Call gives the body of the answer, which is a 200, whole, and says that it is JSON;
+// whether it is finds who decodes it. Errors are *[UpstreamError].
 func (c *Upstream) Call(ctx context.Context, call Call) ([]byte, error) {
 	var body []byte
 	if call.Body != nil {
@@ -156,9 +161,6 @@ func (c *Upstream) attempt(ctx context.Context, call Call, body []byte, number i
 	if connected {
 		*sent++
 	}
-	if err == nil && !json.Valid(answer) {
-		err = &UpstreamError{Status: http.StatusOK, err: fmt.Errorf("the answer of %s is not JSON", c.name)}
-	}
 	endCall(span, err)
 	c.duration.Observe(time.Since(began).Seconds())
 	c.requests.WithLabelValues(upstreamResult(err)).Inc()
@@ -187,14 +189,18 @@ func (c *Upstream) fetch(ctx context.Context, call Call, body []byte) ([]byte, e
 		return nil, &UpstreamError{Timeout: isTimeout(err), err: err}
 	}
 	defer resp.Body.Close()
-	answer, err := io.ReadAll(io.LimitReader(resp.Body, maxUpstreamBody))
-	if err != nil {
+	var answer bytes.Buffer
+	answer.Grow(int(min(max(resp.ContentLength, 0), usualUpstreamBody)) + bytes.MinRead)
+	if _, err := answer.ReadFrom(io.LimitReader(resp.Body, maxUpstreamBody)); err != nil {
 		return nil, &UpstreamError{Timeout: isTimeout(err), err: fmt.Errorf("read answer: %w", err)}
 	}
 	if resp.StatusCode != http.StatusOK {
-		return nil, &UpstreamError{Status: resp.StatusCode, Answer: answer, err: fmt.Errorf("%s answered %d", c.name, resp.StatusCode)}
+		return nil, &UpstreamError{Status: resp.StatusCode, Answer: answer.Bytes(), err: fmt.Errorf("%s answered %d", c.name, resp.StatusCode)}
 	}
-	return answer, nil
+	if kind, _, _ := strings.Cut(resp.Header.Get("Content-Type"), ";"); kind != "application/json" {
+		return nil, &UpstreamError{Status: http.StatusOK, err: fmt.Errorf("the answer of %s is %q, not JSON", c.name, kind)}
+	}
+	return answer.Bytes(), nil
 }
 
 func isTimeout(err error) bool {

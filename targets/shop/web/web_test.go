@@ -104,6 +104,10 @@ func TestCatalogFailures(t *testing.T) {
 		{"504", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(504) }, 504, "upstream_timeout", "status"},
 		{"hang", func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }, 504, "upstream_timeout", "timeout"},
 		{"no JSON", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("<html>")) }, 502, "upstream_failed", "status"},
+		{"a page of a proxy", func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "text/html; charset=utf-8")
+			_, _ = w.Write([]byte("{}"))
+		}, 502, "upstream_failed", "status"},
 		{"cut off", func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Length", "100")
 			_, _ = w.Write([]byte("{"))
