@@ -78,9 +78,9 @@ func New(c Config, out io.Writer) (*Generator, error) {
 		config: c, out: out, tally: newTally(time.Now), users: map[string]*users{},
 		rates: make(chan rateChange), done: make(chan struct{}),
 	}
-	run, count := newRun(), new(atomic.Int64)
+	run, count, pages := newRun(), new(atomic.Int64), newKnown()
 	for _, region := range regions {
-		g.users[region.value] = newUsers(region.value, c.Edge, run, c.Timeout, count)
+		g.users[region.value] = newUsers(region.value, c.Edge, run, c.Timeout, count, pages)
 	}
 	return g, nil
 }

@@ -14,8 +14,12 @@ import (
 	"time"
 )
 
-// maxPage bounds what a user's app reads.
-const maxPage = 4 << 20
+// maxPage bounds what a user's app reads. Up to the usual size a page gets its room at
+// once, if it tells how long it is.
+const (
+	maxPage   = 4 << 20
+	usualPage = 64 << 10
+)
 
 // users send the requests of one region over connections of their own.
 type users struct {
@@ -24,12 +28,13 @@ type users struct {
 	timeout time.Duration
 	run     string // makes request ids unique between runs
 	count   *atomic.Int64
+	known   *known
 	client  *http.Client
 }
 
-func newUsers(region, edge, run string, timeout time.Duration, count *atomic.Int64) *users {
+func newUsers(region, edge, run string, timeout time.Duration, count *atomic.Int64, pages *known) *users {
 	return &users{
-		edge: edge, host: region + ".shop.example", timeout: timeout, run: run, count: count,
+		edge: edge, host: region + ".shop.example", timeout: timeout, run: run, count: count, known: pages,
 		client: &http.Client{
 			Transport: &http.Transport{
 				DialContext:         (&net.Dialer{Timeout: timeout}).DialContext,
@@ -69,7 +74,9 @@ func (u *users) send(ctx context.Context, r Request) outcome {
 		return failure(err, again())
 	}
 	defer resp.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(resp.Body, maxPage))
+	var body bytes.Buffer
+	body.Grow(int(min(max(resp.ContentLength, 0), usualPage)) + bytes.MinRead)
+	_, err = body.ReadFrom(io.LimitReader(resp.Body, maxPage))
 	switch {
 	case resp.StatusCode != http.StatusOK:
 		return badStatus
@@ -77,7 +84,7 @@ func (u *users) send(ctx context.Context, r Request) outcome {
 		return badBody
 	case err != nil:
 		return failure(err, again())
-	case checkBody(r, id, body) != nil:
+	case u.known.check(r, id, body.Bytes()) != nil:
 		return badBody
 	}
 	return succeeded
