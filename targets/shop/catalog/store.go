@@ -17,6 +17,12 @@ var ErrNotFound = errors.New("no such product")
 
 const productColumns = `p.id, p.sku, p.name, p.description, p.category, c.details, p.price_cents, p.stock, p.tenant, p.created_at`
 
+// listColumns are those of a list by id. The details, which are three quarters of a product
+// and the same for a whole category, come once for neighbours of one; see withDetails.
+const listColumns = `p.id, p.sku, p.name, p.description, p.category,
+    CASE WHEN lag(p.category) OVER (ORDER BY p.id) = p.category THEN '' ELSE c.details END,
+    p.price_cents, p.stock, p.tenant, p.created_at`
+
 // The hits come first and alone: with the limit of the page in the same query
 // the planner walks the primary key and hopes to meet enough matches.
 const searchSQL = `-- name: search
@@ -25,7 +31,7 @@ WITH hits AS MATERIALIZED (
 ), page AS (
     SELECT id FROM hits ORDER BY id LIMIT $2
 )
-SELECT ` + productColumns + `
+SELECT ` + listColumns + `
 FROM page JOIN products p USING (id) JOIN categories c ON c.name = p.category ORDER BY p.id`
 
 const productSQL = `-- name: product
@@ -33,7 +39,7 @@ SELECT ` + productColumns + `
 FROM products p JOIN categories c ON c.name = p.category WHERE p.id = $1`
 
 const relatedSQL = `-- name: related
-SELECT ` + productColumns + `
+SELECT ` + listColumns + `
 FROM (SELECT * FROM products WHERE category = $1 AND id > $2 ORDER BY id LIMIT $3) p
 JOIN categories c ON c.name = p.category ORDER BY p.id`
 
@@ -87,7 +93,17 @@ func (s *Store) products(ctx context.Context, what, sql string, args ...any) ([]
 	if err != nil {
 		return nil, fmt.Errorf("query %s: %w", what, err)
 	}
-	return list, nil
+	return withDetails(list), nil
+}
+
+// withDetails gives products without details those of the one before, of the same category.
+func withDetails(list []api.Product) []api.Product {
+	for i := range list {
+		if p := &list[i]; p.Details == "" && i > 0 && list[i-1].Category == p.Category {
+			p.Details = list[i-1].Details
+		}
+	}
+	return list
 }
 
 func scanProduct(row pgx.CollectableRow) (api.Product, error) {

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -97,6 +98,27 @@ func TestCatalogOnPostgres(t *testing.T) {
 		related, err := s.Related(ctx, p, relatedShown)
 		if err != nil || len(related) != relatedShown || related[0].Category != p.Category || related[0].ID <= p.ID {
 			t.Errorf("related: %+v, %v", related, err)
+		}
+	})
+
+	t.Run("lists have what the products have", func(t *testing.T) {
+		list, err := s.Search(ctx, "b", true, 100)
+		if err != nil || len(list) != 100 {
+			t.Fatalf("%d products, %v; want 100", len(list), err)
+		}
+		same, other := 0, 0 // neighbours
+		for i, p := range list {
+			if i > 0 && p.Category == list[i-1].Category {
+				same++
+			} else {
+				other++
+			}
+			if one, err := s.Product(ctx, p.ID); err != nil || !reflect.DeepEqual(p, one) {
+				t.Errorf("in the list it is %+v; alone %+v, %v", p, one, err)
+			}
+		}
+		if same == 0 || other == 0 {
+			t.Errorf("%d products follow one of their category, %d another; want some of both", same, other)
 		}
 	})
 
