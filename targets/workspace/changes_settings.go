@@ -31,7 +31,7 @@ func settingChanges() []Change {
 			{"edge/haproxy.cfg", "backend eu\n    balance roundrobin\n    option allbackups\n    server-template eu-a- 1-3 web-eu:8080\n    server-template us-a- 1-3 web-us-a:8080 backup\n    server-template us-b- 1-3 web-us-b:8080 backup\n",
 				"backend eu\n    balance roundrobin\n    option allbackups\n    server-template ap-a- 1-3 web-ap:8080\n    server-template eu-a- 1-3 web-eu:8080 backup\n    server-template us-a- 1-3 web-us-a:8080 backup\n    server-template us-b- 1-3 web-us-b:8080 backup\n"},
 		}}, reload},
-		{"edge-stats-by-the-second", Commit{Maya, "jobs: edge-stats by the second\n\nThe morning's review wants the peaks, which fifteen seconds hid. The files are short.", []Edit{
+		{"edge-stats-by-the-second", Commit{Maya, "jobs: edge-stats by the second\n\nThe morning's review wants the peaks, which a minute hid. The files are short.", []Edit{
 			{"config/edge-stats.sh", oldStats, newStats},
 		}}, "docker compose up -d --force-recreate jobs"},
 	}

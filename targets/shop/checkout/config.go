@@ -51,7 +51,7 @@ type SettleConfig struct {
 // QueueConfig says who is told of paid orders. Without an address nobody is.
 type QueueConfig struct {
 	service.QueueConfig `yaml:",inline"` // address default empty
-	Every               time.Duration    `yaml:"every"` // how often the outbox is looked into; 10ms to 1h, default 500ms
+	Every               time.Duration    `yaml:"every"` // how often the outbox is looked into; 10ms to 1h, default 1s
 	Batch               int              `yaml:"batch"` // messages sent together at most; 1 to 10,000, default 100
 }
 
@@ -63,7 +63,7 @@ func DefaultConfig() Config {
 		Payments: PaymentsConfig{PartnerConfig: defaultPartner("http://primary.payments.example:8080")},
 		Workers:  PoolConfig{Max: 16, Wait: 500 * time.Millisecond},
 		Settle:   SettleConfig{Every: 2 * time.Second, After: 10 * time.Second},
-		Queue:    QueueConfig{QueueConfig: service.DefaultQueue(), Every: 500 * time.Millisecond, Batch: 100},
+		Queue:    QueueConfig{QueueConfig: service.DefaultQueue(), Every: time.Second, Batch: 100},
 	}
 }
 

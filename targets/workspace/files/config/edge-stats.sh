@@ -1,4 +1,4 @@
-# Keeps what the edge has counted, every 15 seconds, for the morning's review: time,
+# Keeps what the edge has counted, every minute, for the morning's review: time,
 # proxy, server, sessions now and in all, bytes, status. The last 5,000 lines stay.
 file=${TMPDIR:-/tmp}/edge-stats.csv
 while :; do
@@ -7,5 +7,5 @@ while :; do
     printf '%s\n' "$rows" | cut -d, -f1,2,5,8-10,18 | sed -n "2,\$s/^/$now,/p" >> $file
     tail -n 5000 $file > $file.new && mv $file.new $file
   fi
-  sleep 15
+  sleep 60
 done
