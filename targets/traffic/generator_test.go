@@ -18,17 +18,34 @@ import (
 // play runs a generator for a while and gives its seconds added up.
 func play(t *testing.T, c Config, d time.Duration) (Second, Segment) {
 	t.Helper()
+	return addUp(t, record(t, c, d))
+}
+
+// record sends for some time, and gives the lines of the seconds.
+func record(t *testing.T, c Config, d time.Duration) string {
+	t.Helper()
 	var out bytes.Buffer
 	g, err := New(c, &out)
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), d)
+	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
+	go func() {
+		defer cancel()
+		time.Sleep(d)
+		// What is on its way may come, on a busy machine too.
+		if err := g.SetRate(ctx, 0); err != nil {
+			t.Error(err)
+		}
+		for end := time.Now().Add(2 * time.Second); g.Status().Outstanding > 0 && time.Now().Before(end); {
+			time.Sleep(10 * time.Millisecond)
+		}
+	}()
 	if err := g.Run(ctx); err != nil {
 		t.Fatal(err)
 	}
-	return addUp(t, out.String())
+	return out.String()
 }
 
 func addUp(t *testing.T, lines string) (Second, Segment) {
@@ -119,7 +136,7 @@ func TestUsersOfAHealthyShop(t *testing.T) {
 		_, _ = io.WriteString(w, page(r))
 	})
 	all, seg := play(t, Config{Edge: addr, Rate: 300, Seed: 1}, 1500*time.Millisecond)
-	if seg.N != seg.OK || seg.N < all.Sent-5 {
+	if seg.N != seg.OK || seg.N < all.Sent {
 		t.Errorf("sent %d, %+v; want all ok", all.Sent, seg.Errs)
 	}
 	if all.Sent < 380 || all.Sent > 520 {
@@ -127,7 +144,7 @@ func TestUsersOfAHealthyShop(t *testing.T) {
 	}
 	mu.Lock()
 	defer mu.Unlock()
-	if len(ids) != served || served > all.Sent || served < all.Sent-5 {
+	if len(ids) != served || served != all.Sent {
 		t.Errorf("%d request ids in %d requests served, %d sent", len(ids), served, all.Sent)
 	}
 	if !hosts["us.shop.example"] || !hosts["eu.shop.example"] || !hosts["ap.shop.example"] || len(hosts) != 3 {
