@@ -49,8 +49,12 @@ func TestSIGTERMEndsAService(t *testing.T) {
 			t.Fatal(err)
 		}
 		t.Cleanup(func() { _ = cmd.Process.Kill() })
-		if line, err := bufio.NewReader(out).ReadString('\n'); err != nil || !strings.Contains(line, `"msg":"serving"`) {
-			t.Fatalf("%s: %s, %v", service, line, err)
+		lines, said := bufio.NewScanner(out), ""
+		for !strings.Contains(said, `"msg":"serving"`) { // what it cannot reach here it may tell before
+			if !lines.Scan() {
+				t.Fatalf("%s does not serve: %s, %v", service, said, lines.Err())
+			}
+			said += lines.Text() + "\n"
 		}
 		began := time.Now()
 		if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
