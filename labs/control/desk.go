@@ -253,8 +253,8 @@ func (c *Control) grade(ctx context.Context, say func(Progress)) (*grade.Grade, 
 	if c.keep.get().Phase != "running" {
 		return nil, &Problem{"nothing is broken yet", "wait until the pager goes off"}
 	}
-	asked := time.Now()
-	n := 0
+	c.line.add(Event{Actor: "grader", Kind: "phase", Text: "grading begins: it makes the system anew and sends more traffic, of which alerts may tell"})
+	asked, n := time.Now(), 0
 	r := grade.Runner{World: world{c}, Lab: c.lab, Pace: c.pace, Progress: func(s string) {
 		n++
 		say(Progress{Phase: "grade", Done: n, Of: 2 * len(c.lab.Checks), Text: s})
