@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -263,8 +264,14 @@ func (c *Control) baseline(ctx context.Context, say func(Progress)) error {
 	if err != nil {
 		return err
 	}
+	inventory := grade.Take(services)
+	if slices.ContainsFunc(c.lab.Checks, func(k catalog.Check) bool { return k.Kind == "data" }) {
+		if inventory.Goods, err = (world{c}).SQL(ctx, grade.GoodsSQL); err != nil {
+			return fmt.Errorf("take the inventory: %w", err)
+		}
+	}
 	c.line.add(Event{Actor: "system", Kind: "phase", Text: "the shop is healthy"})
-	return c.keep.set(func(s *State) { s.HealthyAt, s.Inventory = time.Now(), grade.Take(services) })
+	return c.keep.set(func(s *State) { s.HealthyAt, s.Inventory = time.Now(), inventory })
 }
 
 // suffering says in which ways users fall short in a window.

@@ -15,6 +15,7 @@ import (
 // Inventory is the shape of the healthy system.
 type Inventory struct {
 	Services map[string]Shape `json:"services"`
+	Goods    string           `json:"goods,omitempty"` // what GoodsSQL gave; only for labs with a check of data
 }
 
 // Shape is what is kept of one service.

@@ -43,6 +43,7 @@ type Request struct {
 	Region    string
 	Route     string
 	Query     string // what is searched for, when Route is Search
+	Whole     bool   // all that is found is wanted, up to a page; when Route is Search
 	ProductID int64  // the product asked for, when Route is Product
 	Basket    []Line // what is ordered, when Route is Checkout
 	Version   string // of the user's app
