@@ -265,13 +265,18 @@ func (c *Control) baseline(ctx context.Context, say func(Progress)) error {
 		return err
 	}
 	inventory := grade.Take(services)
-	if slices.ContainsFunc(c.lab.Checks, func(k catalog.Check) bool { return k.Kind == "data" }) {
+	if c.checks("data") {
 		if inventory.Goods, err = (world{c}).SQL(ctx, grade.GoodsSQL); err != nil {
 			return fmt.Errorf("take the inventory: %w", err)
 		}
 	}
 	c.line.add(Event{Actor: "system", Kind: "phase", Text: "the shop is healthy"})
 	return c.keep.set(func(s *State) { s.HealthyAt, s.Inventory = time.Now(), inventory })
+}
+
+// checks tells whether the lab has a check of a kind.
+func (c *Control) checks(kind string) bool {
+	return slices.ContainsFunc(c.lab.Checks, func(k catalog.Check) bool { return k.Kind == kind })
 }
 
 // suffering says in which ways users fall short in a window.

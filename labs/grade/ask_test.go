@@ -88,7 +88,7 @@ func TestWhatThePagesAndTheDatabaseTell(t *testing.T) {
 		want  grade.Verdict
 		text  string
 	}{
-		{"well", "fresh", nil, grade.Pass, "80 rows of tables"},
+		{"well", "fresh", nil, grade.Pass, "meanwhile 80 rows of tables"},
 		{"one late by chance", "fresh", late(1, 900), grade.Pass, "p95 20 ms"},
 		{"two late", "fresh", late(2, 200.1), grade.Fail, "p95 200 ms"},
 		{"just in time", "fresh", late(24, 200), grade.Pass, ""},

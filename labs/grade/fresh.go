@@ -58,7 +58,7 @@ func (r *Runner) fresh(ctx context.Context, c catalog.Check) Result {
 		err = fmt.Errorf("the database counted %.0f rows for each of %d searches; its statistics cannot be relied on", each, freshCount)
 	}
 	if err == nil {
-		res.Measured += fmt.Sprintf("; %.0f rows of tables read for each", each)
+		res.Measured += fmt.Sprintf("; meanwhile %.0f rows of tables were read for each", each)
 	}
 	switch {
 	case err == nil && each > c.Rows:
