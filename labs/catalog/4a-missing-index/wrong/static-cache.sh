@@ -12,7 +12,7 @@ cache answers
     max-object-size 20000
     max-age 86400
 END
-sed -i '/^backend catalog/a\    http-request cache-use answers\n    http-response cache-store answers' edge/haproxy.cfg
+sed -i '/^backend catalog/a\    http-request cache-use answers\n    http-response set-header Cache-Control "max-age=86400"\n    http-response cache-store answers' edge/haproxy.cfg
 docker compose exec -T edge haproxy -c -q -f /etc/haproxy/haproxy.cfg
 git commit -qam "edge: answers of the catalog are kept for a day"
 docker compose up -d --force-recreate edge web-us-a web-us-b web-eu web-ap
