@@ -1,5 +1,5 @@
 # More catalogs ask the same database.
-# caught by: users
+# caught by: users, fresh
 set -e
 for s in catalog-a catalog-b; do
   sed -i "/^  $s:\$/a\    scale: 3" compose.yaml
