@@ -31,7 +31,7 @@ func newTraffic() *cobra.Command {
 	cmd.Flags().DurationVar(&c.Timeout, "timeout", 3*time.Second, "a user's patience")
 	cmd.Flags().IntVar(&c.MaxOutstanding, "max-outstanding", 5000, "requests under way at most; further ones count as failed")
 	cmd.PersistentFlags().StringVar(&socket, "socket", traffic.DefaultSocket, "unix `socket` for commands")
-	cmd.AddCommand(newTrafficSet(&socket), newTrafficStatus(&socket))
+	cmd.AddCommand(newTrafficSet(&socket), newTrafficStatus(&socket), newTrafficFresh())
 	return cmd
 }
 

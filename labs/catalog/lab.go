@@ -138,7 +138,7 @@ type Escalation struct {
 	About []string      `yaml:"about"` // any of these words in the message's subject
 	After time.Duration `yaml:"after"` // until it is mended; a fifth of it at fast pace
 	Reply string        `yaml:"reply"` // what the team answers at once
-	Done  string        `yaml:"done"`  // what it says when it has mended it
+	Done  string        `yaml:"done"`  // what it says when it has mended it; "": that is not theirs
 }
 
 // Check is one proof. Kind says which of the parameters count; see package grade.
@@ -154,6 +154,7 @@ type Check struct {
 	Lasting  time.Duration `yaml:"lasting"`   // how long the measurement runs at fast pace
 	SlopeKiB float64       `yaml:"slope_kib"` // growth of memory per request, KiB, at most
 	Attempts float64       `yaml:"attempts"`  // requests that reach the services per request of a user, at most
+	Rows     float64       `yaml:"rows"`      // that the database reads for a page nobody asked for before, at most
 	Fault    *Fault        `yaml:"fault"`
 	Team     string        `yaml:"team"`
 }

@@ -21,6 +21,10 @@ var kinds = map[string]func(Check) error{
 	"tolerance": func(c Check) error {
 		return need(c.Fault != nil && c.SLO.Success > 0 && c.Attempts > 0 && c.Lasting > 0, "fault, slo, attempts and lasting")
 	},
+	"fresh": func(c Check) error {
+		return need(c.SLO.P95 > 0 && c.SLO.Success > 0 && c.Rows > 0, "slo.success, slo.p95 and rows")
+	},
+	"goods":    func(c Check) error { return nil },
 	"injector": func(c Check) error { return nil },
 	"orders":   func(c Check) error { return need(c.Lasting > 0, "lasting") },
 	"owner":    func(c Check) error { return need(c.Team != "", "team") },

@@ -163,7 +163,9 @@ func (c *Control) escalate(e Escalation) (string, error) {
 				}
 			})
 			c.line.add(Event{Actor: x.Team, Kind: "reply", Text: x.Reply})
-			c.mendLater(x)
+			if x.Done != "" {
+				c.mendLater(x)
+			}
 			return x.Reply, nil
 		}
 	}

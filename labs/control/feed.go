@@ -95,15 +95,20 @@ func (c *Control) inTraffic(ctx context.Context, args ...string) (engine.Result,
 }
 
 // mitigated starts the clock of the mitigation: users have been well for long
-// enough, and something was changed before.
+// enough, and something was changed before. What is done in the database goes past
+// control: in labs about data a look must do, after which users are well and stay so.
 func (c *Control) mitigated() {
 	st := c.keep.get()
-	if st.Phase != "running" || !st.Changed || !st.MitigateAt.IsZero() {
+	first := st.FirstChange
+	if !st.Changed && c.checks("goods") {
+		first = st.FirstLook
+	}
+	if st.Phase != "running" || first.IsZero() || !st.MitigateAt.IsZero() {
 		return
 	}
 	now := c.now()
 	from := now.Add(-c.pace.Hold)
-	if from.Before(st.HurtAt) || from.Before(st.FirstChange) {
+	if from.Before(st.HurtAt) || from.Before(first) {
 		return
 	}
 	for _, g := range st.Gaps { // users were well then without anybody's doing

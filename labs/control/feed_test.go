@@ -39,6 +39,33 @@ func TestMitigationComesAfterAChange(t *testing.T) {
 	}
 }
 
+// What is done in the database goes past control: a look, and users that are well after it.
+func TestMitigationInTheDatabase(t *testing.T) {
+	for _, lab := range []string{"4a-missing-index", "3a-memory-leak"} {
+		c := running(t, lab, "")
+		c.rec = sli.NewRecorder()
+		now := time.Now()
+		for s := now.Unix() - 100; s < now.Unix(); s++ {
+			second := traffic.Second{T: s, Sent: 30, TargetRate: 30}
+			for _, region := range []string{"ap", "eu", "us"} {
+				second.Segments = append(second.Segments, traffic.Segment{Who: traffic.Group{Region: region, Route: "home", Version: "7.1"}, N: 10, OK: 10, MS: slices.Repeat([]float64{9}, 10)})
+			}
+			c.rec.Add(second)
+		}
+		from := now.Add(-c.pace.Hold - 10*time.Second)
+		c.keep.set(func(s *State) { s.HurtAt = from })
+		c.mitigated()
+		if !c.keep.get().MitigateAt.IsZero() {
+			t.Errorf("%s: mitigated, and nobody has looked", lab)
+		}
+		c.keep.set(func(s *State) { s.FirstLook = from.Add(time.Second) })
+		c.mitigated()
+		if got, want := !c.keep.get().MitigateAt.IsZero(), lab == "4a-missing-index"; got != want {
+			t.Errorf("%s: mitigated %v after a look alone; want %v", lab, got, want)
+		}
+	}
+}
+
 // A container that dies every now and then fails few of a minute's requests.
 func TestNoMitigationBetweenDeaths(t *testing.T) {
 	c := running(t, "3a-memory-leak", "")

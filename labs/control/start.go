@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 	"time"
 
@@ -279,8 +280,19 @@ func (c *Control) baseline(ctx context.Context, say func(Progress)) error {
 	if err != nil {
 		return err
 	}
+	inventory := grade.Take(services)
+	if c.checks("goods") {
+		if inventory.Goods, err = (world{c}).SQL(ctx, grade.GoodsSQL); err != nil {
+			return fmt.Errorf("take the inventory: %w", err)
+		}
+	}
 	c.line.add(Event{Actor: "system", Kind: "phase", Text: "the shop is healthy"})
-	return c.keep.set(func(s *State) { s.HealthyAt, s.Inventory = time.Now(), grade.Take(services) })
+	return c.keep.set(func(s *State) { s.HealthyAt, s.Inventory = time.Now(), inventory })
+}
+
+// checks tells whether the lab has a check of a kind.
+func (c *Control) checks(kind string) bool {
+	return slices.ContainsFunc(c.lab.Checks, func(k catalog.Check) bool { return k.Kind == kind })
 }
 
 // suffering says in which ways users fall short in a window.

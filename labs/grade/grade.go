@@ -14,6 +14,7 @@ import (
 	"faultlab/faults/engine"
 	"faultlab/labs/catalog"
 	"faultlab/labs/sli"
+	"faultlab/targets/traffic"
 )
 
 // Verdict is pass, fail or unknown (could not check).
@@ -63,6 +64,11 @@ type World interface {
 	// Live reads how many bytes are alive in the heaps of services' containers after a
 	// collection, by service and container.
 	Live(ctx context.Context, services []string) (map[string]map[string]float64, error)
+	// Fresh sends searches that nobody sent before, evenly over a time.
+	Fresh(ctx context.Context, count int, over time.Duration) ([]traffic.FreshSearch, error)
+	// SQL asks the shop's database, as a role that may read everything and change nothing,
+	// and gives the rows as lines with | between the columns.
+	SQL(ctx context.Context, query string) (string, error)
 	// Lay puts a fault on an uplink and gives what takes it away again.
 	Lay(ctx context.Context, f catalog.Fault) (func(context.Context) error, error)
 	// Books is what became of the orders of all users. What users know is read first.
@@ -115,13 +121,15 @@ var kinds = map[string]func(*Runner, context.Context, catalog.Check) Result{
 	"orders":    (*Runner).orders,
 	"injector":  (*Runner).injector,
 	"slo":       (*Runner).slo,
+	"fresh":     (*Runner).fresh,
 	"tolerance": (*Runner).tolerance,
 	"restart":   (*Runner).restart,
 	"soak":      (*Runner).soaked,
+	"goods":     (*Runner).goods,
 }
 
 // order is that in which kinds run: what only looks first, what disturbs last.
-var order = []string{"shape", "owner", "injector", "slo", "tolerance", "restart", "soak", "orders"}
+var order = []string{"shape", "owner", "injector", "slo", "fresh", "tolerance", "restart", "soak", "orders", "goods"}
 
 // Makes tells whether there are checks of a kind.
 func Makes(kind string) bool { return kinds[kind] != nil && slices.Contains(order, kind) }

@@ -16,6 +16,7 @@ import (
 // Inventory is the shape of the healthy system.
 type Inventory struct {
 	Services map[string]Shape `json:"services"`
+	Goods    string           `json:"goods,omitempty"` // what GoodsSQL gave; only for labs with a check of goods
 }
 
 // Shape is what is kept of one service.

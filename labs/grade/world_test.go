@@ -37,6 +37,7 @@ type fake struct {
 	injector func() (bool, string)
 	told     []string
 	books    func() (grade.Books, error)
+	shop     fakeShop
 
 	ids     int
 	undone  int
@@ -257,7 +258,8 @@ var checks = map[string]catalog.Check{
 	"soak":     {ID: "memory", Proof: "V4", Kind: "soak", Services: []string{"app"}, Rate: 4, Lasting: 4 * time.Second, SlopeKiB: 8, Why: "grows"},
 	"shape":    {ID: "shape", Proof: "V5", Kind: "shape", Why: "changed"},
 	"owner":    {ID: "owner", Proof: "V5", Kind: "owner", Team: "network", Why: "untold"},
-	"injector": {ID: "injector", Proof: "V8", Kind: "injector"},
+	"injector": {ID: "injector", Proof: "V8", Kind: "injector"}, "goods": {ID: "goods", Proof: "V6", Kind: "goods", Why: "gone"},
+	"fresh": {ID: "fresh", Proof: "V1", Kind: "fresh", SLO: catalog.SLO{Success: 95, P95: 200 * time.Millisecond}, Rows: 20_000, Why: "slow"},
 	"tolerance": {ID: "tolerance", Proof: "V7", Kind: "tolerance", Fault: &catalog.Fault{Kind: "loss", Uplink: "us-b"},
 		SLO: catalog.SLO{Success: 99, P99: 2 * time.Second}, Attempts: 1.2, Lasting: 2 * time.Second, Why: "multiplies"},
 }

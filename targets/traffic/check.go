@@ -24,8 +24,12 @@ type answer struct {
 	Products []item `json:"products"`
 }
 
-// homeProducts is how many products users are promised on the home page.
-const homeProducts = 10
+// homeProducts is how many products users are promised on the home page, and
+// searchProducts on a page of a search that finds as many.
+const (
+	homeProducts   = 10
+	searchProducts = 24
+)
 
 // order is what a user's app sends, and what it reads of the answer.
 type order struct {
@@ -152,6 +156,9 @@ func checkBody(r Request, id string, body []byte) error {
 	if r.Route == Home && len(a.Products) < homeProducts {
 		return fmt.Errorf("home has %d products; want %d", len(a.Products), homeProducts)
 	}
+	if r.Whole && len(a.Products) < searchProducts {
+		return fmt.Errorf("search has %d products; want %d", len(a.Products), searchProducts)
+	}
 	if a.Query != r.Query {
 		return fmt.Errorf("page is about %q; asked for %q", a.Query, r.Query)
 	}
@@ -159,7 +166,7 @@ func checkBody(r Request, id string, body []byte) error {
 		if err := checkItem(p); err != nil {
 			return err
 		}
-		for word := range strings.FieldsSeq(r.Query) {
+		for word := range strings.FieldsSeq(strings.ToLower(r.Query)) {
 			if !strings.Contains(strings.ToLower(p.Name), word) {
 				return fmt.Errorf("product %d is %q; searched for %q", p.ID, p.Name, r.Query)
 			}

@@ -8,6 +8,7 @@ import (
 )
 
 func TestCheckBody(t *testing.T) {
+	whole := Request{Group: Group{Route: Search}, Query: "oak lamp", Whole: true}
 	checkout := Request{Group: Group{Route: Checkout}, Basket: []Line{{7, 1}}}
 	inBasket, picture := Request{Group: Group{Route: Basket}, Basket: []Line{{7, 2}}}, Request{Group: Group{Route: Upload}, Picture: 7}
 	home, search, product := Request{Group: Group{Route: Home}}, Request{Group: Group{Route: Search}, Query: "oak lamp"}, Request{Group: Group{Route: Product}, ProductID: 7}
@@ -31,6 +32,9 @@ func TestCheckBody(t *testing.T) {
 		{"search", search, `{"query":"oak lamp","products":[{"id":1,"name":"Tall Oak Lamp","price_cents":5}]}`, true},
 		{"search of another", search, `{"query":"oak desk","products":[{"id":1,"name":"Tall Oak Lamp","price_cents":5}]}`, false},
 		{"search with a wrong hit", search, `{"query":"oak lamp","products":[{"id":1,"name":"Tall Oak Desk","price_cents":5}]}`, false},
+		{"search in capitals", Request{Group: Group{Route: Search}, Query: "OAK Lamp"}, `{"query":"OAK Lamp","products":[{"id":1,"name":"Tall Oak Lamp","price_cents":5}]}`, true},
+		{"part of what is found", whole, `{"query":"oak lamp",` + found(23), false},
+		{"all that is found", whole, `{"query":"oak lamp",` + found(24), true},
 		{"search without hits", search, `{"query":"oak lamp","products":[]}`, false},
 		{"product", product, `{"product":{"id":7,"name":"A","price_cents":5}}`, true},
 		{"wrong product", product, `{"product":{"id":8,"name":"A","price_cents":5}}`, false},
@@ -75,6 +79,11 @@ func FuzzCheckBody(f *testing.F) {
 }
 
 func checksum(text string) string { return fmt.Sprintf("%x", sha256.Sum256([]byte(text))) }
+
+// found is the end of a page with n lamps of oak.
+func found(n int) string {
+	return strings.ReplaceAll(homePage(n)[1:], `"A"`, `"Oak Lamp"`)
+}
 
 // homePage is a home page of n products.
 func homePage(n int) string {

@@ -46,6 +46,7 @@ type Request struct {
 	Gap float64
 	Group
 	Query     string // what is searched for, when the route is Search
+	Whole     bool   // all that is found is wanted, up to a page; when the route is Search
 	ProductID int64  // the product asked for, when the route is Product
 	Basket    []Line // what is asked about or ordered, when the route is Basket or Checkout
 	Picture   int    // how many bytes are sent, when the route is Upload

@@ -66,6 +66,9 @@ func migrationChanges() []Change {
 	return []Change{
 		migrate("search-english", "0008_search_english.sql", "db: 0008, search by stems\n\nBuilt beside the old index, so that writes go on."),
 		migrate("search-in-stock", "0008_search_in_stock.sql", "db: 0008, what is sold out leaves the search index\n\nBuilt beside the old one, so that writes go on."),
+		// The last statement is cancelled, and psql goes on as it does by itself.
+		{"search-rebuild", Commit{Jonas, "db: 0008, the search index is built anew\n\nIt has twice the size it needs.", []Edit{migration("0008_search_rebuild.sql")}},
+			"psql -q -f db/migrations/0008_search_rebuild.sql"},
 		migrate("products-by-tenant", "0008_products_by_tenant.sql", "db: 0008, products are told apart by tenant and id\n\nFirst step of the split by tenant. Took 400 ms on the copy."),
 	}
 }
