@@ -1,6 +1,7 @@
 package grade_test
 
 import (
+	"context"
 	"errors"
 	"strings"
 	"testing"
@@ -124,3 +125,5 @@ func TestOrdersUnderWay(t *testing.T) {
 		})
 	}
 }
+
+func (w *fake) Books(context.Context) (grade.Books, error) { return w.books() }

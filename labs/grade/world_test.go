@@ -236,8 +236,6 @@ func (w *fake) Lay(context.Context, catalog.Fault) (func(context.Context) error,
 	}, nil
 }
 
-func (w *fake) Books(context.Context) (grade.Books, error) { return w.books() }
-
 func (w *fake) Inventory() grade.Inventory { return w.inv }
 
 func (w *fake) Injector() (bool, string) {
