@@ -27,6 +27,7 @@ func serve(address string) error {
 	if err != nil {
 		return err
 	}
+	roomy(udp)
 	go func() {
 		b := make([]byte, 2048)
 		for {

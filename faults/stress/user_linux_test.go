@@ -11,8 +11,11 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"faultlab/faults/agent/netspace"
 )
@@ -33,7 +36,8 @@ func (e echoes) least() time.Duration {
 }
 
 // echo sends datagrams from a process's network to an address and waits for the last
-// answer, with copies for all that may come. It shares no code with the agent's probes.
+// answer, with copies for all that may come, until none has come for a while. It shares
+// no code with the agent's probes.
 func echo(pid int, to string, count int, wait time.Duration, copies bool) (echoes, error) {
 	res := echoes{sent: count}
 	var c net.Conn
@@ -45,7 +49,9 @@ func echo(pid int, to string, count int, wait time.Duration, copies bool) (echoe
 		return res, err
 	}
 	defer c.Close()
+	roomy(c.(*net.UDPConn))
 	sent := make([]time.Time, count)
+	var all atomic.Bool // has been sent
 	go func() {
 		b := make([]byte, 64)
 		for i := range count {
@@ -55,6 +61,7 @@ func echo(pid int, to string, count int, wait time.Duration, copies bool) (echoe
 			pace(i)
 		}
 		c.SetReadDeadline(time.Now().Add(wait))
+		all.Store(true)
 	}()
 	got := make([]bool, count)
 	b := make([]byte, 64)
@@ -67,6 +74,9 @@ func echo(pid int, to string, count int, wait time.Duration, copies bool) (echoe
 		case err != nil: // refused: the others may get through
 			time.Sleep(50 * time.Microsecond)
 		case n >= 4:
+			if all.Load() {
+				c.SetReadDeadline(time.Now().Add(wait))
+			}
 			switch i = int(binary.BigEndian.Uint32(b)); {
 			case i >= count:
 			case got[i]:
@@ -82,6 +92,13 @@ func echo(pid int, to string, count int, wait time.Duration, copies bool) (echoe
 		}
 	}
 	return res, nil
+}
+
+// roomy lets more wait for its reader than a burst and its copies are, where one may.
+func roomy(c *net.UDPConn) {
+	if raw, err := c.SyscallConn(); err == nil {
+		raw.Control(func(fd uintptr) { syscall.SetsockoptInt(int(fd), syscall.SOL_SOCKET, unix.SO_RCVBUFFORCE, 8<<20) })
+	}
 }
 
 // The ways in which asking by TCP can end.
