@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strconv"
 	"strings"
 	"unsafe"
 
@@ -21,6 +22,9 @@ import (
 //
 // The table of functions (.gopclntab) stays where it is: it is a third of the whole, and
 // of the little that is used of it a collection reads the same pages every time.
+//
+// A container whose limit is more than five times that has room for both, and shares the
+// page cache's copy with others: nothing is done there, nor where there is no limit.
 func PinCode() error {
 	const exe = "/proc/self/exe"
 	file, err := os.Open(exe)
@@ -36,11 +40,20 @@ func PinCode() error {
 	if err != nil {
 		return fmt.Errorf("find our own code: %w", err)
 	}
+	var parts []area
+	var size uintptr
 	for _, m := range maps {
 		for _, part := range m.without(leave) {
-			if err := pin(part); err != nil {
-				return fmt.Errorf("keep our code in memory: %w", err)
-			}
+			parts = append(parts, part)
+			size += part.to - part.from
+		}
+	}
+	if limit, ok := memoryLimit(); !ok || limit > 5*uint64(size) {
+		return nil
+	}
+	for _, part := range parts {
+		if err := pin(part); err != nil {
+			return fmt.Errorf("keep our code in memory: %w", err)
 		}
 	}
 	var fs unix.Statfs_t
@@ -49,6 +62,19 @@ func PinCode() error {
 		_ = unix.Fadvise(int(file.Fd()), 0, 0, unix.FADV_DONTNEED)
 	}
 	return nil
+}
+
+// memoryLimit is what this container may use, in bytes, if that is limited.
+func memoryLimit() (uint64, bool) {
+	for _, file := range []string{"/sys/fs/cgroup/memory/memory.limit_in_bytes", "/sys/fs/cgroup/memory.max"} {
+		b, err := os.ReadFile(file)
+		if err != nil {
+			continue
+		}
+		n, err := strconv.ParseUint(strings.TrimSpace(string(b)), 10, 64)
+		return n, err == nil // version 2 says "max" for none
+	}
+	return 0, false
 }
 
 // area is a part of this process's memory.
