@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -82,6 +83,7 @@ func (l *testLab) flow(n, size int, from netns.NsHandle, v6 bool, interval time.
 	defer out.Close()
 	w := &wire{sent: n, times: make([]int, n), wrong: -wrongChecksums(l.t, to, v6)}
 	done, all := make(chan struct{}), make(chan struct{})
+	var latest atomic.Int64 // arrival, or the end of sending, in Unix nanoseconds
 	go func() {
 		defer close(done)
 		buf := make([]byte, 1<<16)
@@ -90,6 +92,7 @@ func (l *testLab) flow(n, size int, from netns.NsHandle, v6 bool, interval time.
 			if err != nil {
 				return
 			}
+			latest.Store(time.Now().UnixNano())
 			i := int(binary.BigEndian.Uint32(buf))
 			if k != size || i >= n {
 				l.t.Errorf("%d bytes of number %d came; want %d", k, i, size)
@@ -112,10 +115,13 @@ func (l *testLab) flow(n, size int, from netns.NsHandle, v6 bool, interval time.
 		binary.BigEndian.PutUint32(b, uint32(i))
 		out.Write(b)
 	}
-	select {
-	case <-all:
-		time.Sleep(100 * time.Millisecond) // for copies
-	case <-time.After(400 * time.Millisecond): // for what is on its way
+	latest.Store(time.Now().UnixNano())
+	for quiet := 400 * time.Millisecond; time.Since(time.Unix(0, latest.Load())) < quiet; { // for what is on its way
+		select {
+		case <-all:
+			quiet, all = 100*time.Millisecond, nil // for copies
+		case <-time.After(10 * time.Millisecond):
+		}
 	}
 	in.SetReadDeadline(time.Now())
 	<-done
