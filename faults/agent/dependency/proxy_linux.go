@@ -30,6 +30,7 @@ type proxy struct {
 	accepting sync.WaitGroup
 	older     map[[diagIDs]byte]bool // connections that were there before
 	unknown   error                  // why they are not known
+	stale     error                  // why the kernel remembers connections that are gone
 
 	mu       sync.Mutex
 	stages   []*stage
@@ -110,6 +111,7 @@ func (p *proxy) close() error {
 	for _, l := range p.listeners {
 		errs = append(errs, l.Close())
 	}
+	_ = p.dropStale() // it led to these listeners
 	return errors.Join(errs...)
 }
 
@@ -224,6 +226,9 @@ func (p *proxy) untrack(s carried) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	delete(p.sessions, s)
+	if p.leaving && len(p.sessions) > 0 {
+		_ = p.dropStale()
+	}
 	_ = p.letGo() // at the latest it goes with its socket
 }
 
