@@ -34,7 +34,6 @@ func TestDependencyPortsUsedAgain(t *testing.T) {
 	reset := func(g got) bool { return errors.Is(g.err, syscall.ECONNRESET) || errors.Is(g.err, io.EOF) }
 	for _, side := range []string{"called", "calling"} {
 		t.Run(side, func(t *testing.T) {
-			t.Parallel()
 			l := newLab(t)
 			before := l.snapshot()
 			caller, called, addr := l.peer, l.target, targetAddr

@@ -1,6 +1,7 @@
 package dependency
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"net"
@@ -38,7 +39,7 @@ func ownZones(conn *nftables.Conn, table *nftables.Table, raw *mdlayher.Conn, si
 			equal([]byte{byte(port >> 8), byte(port)}))
 		exprs = append(exprs, mark(expr.CmpOpEq, markMask, ownMark)...)
 		if side == faults.Calling {
-			exprs = append(exprs, &expr.Immediate{Register: 1, Data: []byte{ownZone & 0xff, ownZone >> 8}})
+			exprs = append(exprs, &expr.Immediate{Register: 1, Data: binary.NativeEndian.AppendUint16(nil, ownZone)})
 		} else {
 			exprs = append(exprs, &expr.Meta{Key: expr.MetaKeyMARK, Register: 1})
 		}
