@@ -117,7 +117,10 @@ func (p *proxy) steer() error {
 	if closed || err != nil {
 		return err
 	}
-	p.stale = p.dropStale()
+	err = p.dropStale()
+	p.mu.Lock()
+	p.stale = err
+	p.mu.Unlock()
 	return nil
 }
 

@@ -30,7 +30,6 @@ type proxy struct {
 	accepting sync.WaitGroup
 	older     map[[diagIDs]byte]bool // connections that were there before
 	unknown   error                  // why they are not known
-	stale     error                  // why the kernel remembers connections that are gone
 
 	mu       sync.Mutex
 	stages   []*stage
@@ -39,7 +38,8 @@ type proxy struct {
 	coming   int               // connections accepted that are no sessions yet
 	sessions map[carried]bool
 	closed   bool
-	leaving  bool // when the last session ends, callers goes
+	leaving  bool  // when the last session ends, callers goes
+	stale    error // why the kernel may remember connections that have ended
 
 	users, probing dials // to the server, for whom
 }
@@ -226,9 +226,6 @@ func (p *proxy) untrack(s carried) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	delete(p.sessions, s)
-	if p.leaving && len(p.sessions) > 0 {
-		_ = p.dropStale()
-	}
 	_ = p.letGo() // at the latest it goes with its socket
 }
 
