@@ -46,7 +46,7 @@ func (p *proxy) dropStale() error {
 }
 
 // ended matches what the kernel remembers of connections that the target itself began
-// and has no socket of any more.
+// and that neither it nor the proxy has a socket of any more.
 type ended struct {
 	port   uint16
 	own    map[netip.Addr]bool
@@ -66,13 +66,17 @@ func (e *ended) MatchConntrackFlow(flow *netlink.ConntrackFlow) bool {
 			return false
 		}
 	}
-	from, _ := netip.AddrFromSlice(t.SrcIP)
-	to, _ := netip.AddrFromSlice(t.DstIP)
-	from, to = from.Unmap(), to.Unmap()
-	return e.own[from] && !e.living[[2]netip.AddrPort{netip.AddrPortFrom(from, t.SrcPort), netip.AddrPortFrom(to, t.DstPort)}]
+	call, answer := ends(t), ends(flow.Reverse) // the latter's first is the proxy's, or who is called
+	return e.own[call[0].Addr()] && !e.living[call] && !e.living[answer]
 }
 
-// look lists the target's addresses, and the sockets that call the port.
+func ends(t netlink.IPTuple) [2]netip.AddrPort {
+	from, _ := netip.AddrFromSlice(t.SrcIP)
+	to, _ := netip.AddrFromSlice(t.DstIP)
+	return [2]netip.AddrPort{netip.AddrPortFrom(from.Unmap(), t.SrcPort), netip.AddrPortFrom(to.Unmap(), t.DstPort)}
+}
+
+// look lists the target's addresses, and the sockets of connections.
 func (e *ended) look() error {
 	e.own, e.living = map[netip.Addr]bool{}, map[[2]netip.AddrPort]bool{}
 	addrs, err := net.InterfaceAddrs()
@@ -86,7 +90,7 @@ func (e *ended) look() error {
 			}
 		}
 	}
-	sockets, err := socketsIn(connected, func(s socket) bool { return s.remote.Port() == e.port })
+	sockets, err := socketsIn(connected, func(socket) bool { return true })
 	for _, s := range sockets {
 		e.living[[2]netip.AddrPort{s.local, s.remote}] = true
 	}
