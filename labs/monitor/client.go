@@ -8,13 +8,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/url"
 	"strconv"
 	"time"
 
 	"faultlab/targets/pager"
+	"faultlab/targets/socket"
 )
 
 // maxAnswer bounds what is read of an answer, in bytes: the pager bounds it too.
@@ -24,13 +24,7 @@ const maxAnswer = 9 << 20
 type Client struct{ http *http.Client }
 
 // New gives a client for the pager at a unix socket.
-func New(socket string) *Client {
-	return &Client{&http.Client{Transport: &http.Transport{
-		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-			return (&net.Dialer{}).DialContext(ctx, "unix", socket)
-		},
-	}}}
-}
+func New(path string) *Client { return &Client{socket.NewClient(path)} }
 
 // UsageError is that a question was wrong, in the words of who was asked.
 type UsageError struct{ Text string }

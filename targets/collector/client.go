@@ -8,10 +8,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/url"
 	"time"
+
+	"faultlab/targets/socket"
 )
 
 // Client asks a collector on its socket.
@@ -20,13 +21,7 @@ type Client struct {
 }
 
 // NewClient gives what asks the collector at a unix socket.
-func NewClient(socket string) *Client {
-	return &Client{&http.Client{Transport: &http.Transport{
-		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-			return (&net.Dialer{Timeout: time.Second}).DialContext(ctx, "unix", socket)
-		},
-	}}}
-}
+func NewClient(path string) *Client { return &Client{socket.NewClient(path)} }
 
 // answerTime is how long a question may take.
 const answerTime = 5 * time.Second

@@ -9,13 +9,11 @@ import (
 	"io"
 	"log/slog"
 	"mime"
-	"net"
 	"net/http"
-	"os"
 	"sync"
 	"time"
 
-	"golang.org/x/net/netutil"
+	"faultlab/targets/socket"
 )
 
 // What the receiver bears, whoever sends. A body of the largest size that holds nothing
@@ -50,37 +48,11 @@ func Serve(ctx context.Context, c Config, log *slog.Logger) error {
 	if c.Bytes < 1<<20 {
 		return fmt.Errorf("%d bytes are kept; want at least %d", c.Bytes, 1<<20)
 	}
-	if err := os.Remove(c.Socket); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return fmt.Errorf("clear %s: %w", c.Socket, err)
-	}
-	asked, err := net.Listen("unix", c.Socket)
-	if err != nil {
-		return fmt.Errorf("listen for questions: %w", err)
-	}
-	defer asked.Close()
-	sent, err := net.Listen("tcp", c.Listen)
-	if err != nil {
-		return fmt.Errorf("listen for spans: %w", err)
-	}
-	defer sent.Close()
 	s := New(c.Bytes)
-	log.Info("serving", "addr", sent.Addr().String())
-	receiving := &http.Server{
-		Handler: s.Receiver(), ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second, WriteTimeout: 15 * time.Second,
-		IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 8 << 10, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
-	}
-	answering := &http.Server{Handler: s.Answerer(), ReadHeaderTimeout: 5 * time.Second}
-	failed := make(chan error, 2)
-	go func() { failed <- receiving.Serve(netutil.LimitListener(sent, maxConnections)) }()
-	go func() { failed <- answering.Serve(asked) }()
-	defer receiving.Close()
-	defer answering.Close()
-	select {
-	case err := <-failed:
-		return fmt.Errorf("serve: %w", err)
-	case <-ctx.Done():
-		return nil
-	}
+	return socket.Server{
+		Listen: c.Listen, Sent: "spans", Socket: c.Socket, Connections: maxConnections, WriteTimeout: 15 * time.Second,
+		Receiver: s.Receiver(), Answerer: s.Answerer(),
+	}.Serve(ctx, log)
 }
 
 // New gives a collector that keeps a number of bytes of traces.

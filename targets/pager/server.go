@@ -3,18 +3,15 @@ package pager
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
-	"net"
 	"net/http"
 	"net/url"
-	"os"
 	"strconv"
 	"time"
 
-	"golang.org/x/net/netutil"
+	"faultlab/targets/socket"
 )
 
 // Config says where a pager listens and whom it asks.
@@ -34,37 +31,11 @@ const (
 
 // Serve takes calls and answers questions until ctx ends.
 func Serve(ctx context.Context, c Config, log *slog.Logger) error {
-	if err := os.Remove(c.Socket); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return fmt.Errorf("clear %s: %w", c.Socket, err)
-	}
-	asked, err := net.Listen("unix", c.Socket)
-	if err != nil {
-		return fmt.Errorf("listen for questions: %w", err)
-	}
-	defer asked.Close()
-	called, err := net.Listen("tcp", c.Listen)
-	if err != nil {
-		return fmt.Errorf("listen for calls: %w", err)
-	}
-	defer called.Close()
 	p := New()
-	receiving := &http.Server{
-		Handler: p.Receiver(), ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second, WriteTimeout: 10 * time.Second,
-		IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 8 << 10, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
-	}
-	answering := &http.Server{Handler: p.Answerer(c), ReadHeaderTimeout: 5 * time.Second}
-	failed := make(chan error, 2)
-	go func() { failed <- receiving.Serve(netutil.LimitListener(called, maxConnections)) }()
-	go func() { failed <- answering.Serve(asked) }()
-	defer receiving.Close()
-	defer answering.Close()
-	log.Info("serving", "addr", called.Addr().String())
-	select {
-	case err := <-failed:
-		return fmt.Errorf("serve: %w", err)
-	case <-ctx.Done():
-		return nil
-	}
+	return socket.Server{
+		Listen: c.Listen, Sent: "calls", Socket: c.Socket, Connections: maxConnections, WriteTimeout: 10 * time.Second,
+		Receiver: p.Receiver(), Answerer: p.Answerer(c),
+	}.Serve(ctx, log)
 }
 
 // Answerer is what only control reaches:
