@@ -13,14 +13,7 @@ import (
 // shop, and makes the mistakes they make: the real tool's own error is there, and what
 // ran goes on.
 func TestBastionAtWork(t *testing.T) {
-	e, id := killLab(t)
-	if _, err := labs.Start(t.Context(), e, labs.StartOptions{Name: "0c", ID: id, Pace: "fast", Seed: 1}, func(control.Progress) {}); err != nil {
-		t.Fatal(err)
-	}
-	lab, err := labs.Find(t.Context(), e, id)
-	if err != nil {
-		t.Fatal(err)
-	}
+	_, _, lab := healthyLab(t)
 	run := func(script string) string {
 		t.Helper()
 		r, err := lab.Exec(t.Context(), engine.Command{Args: []string{"bash", "-c", "{ " + script + "; } < /dev/null 2>&1"}})
@@ -70,4 +63,18 @@ func TestBastionAtWork(t *testing.T) {
 	look(`docker compose exec catalog-a shop catalog --check`, `catalog.yaml is valid`)
 	look(`echo 'work_mem = lots' >> db/postgresql.conf; docker compose kill -s HUP db; for i in $(seq 20); do docker compose logs db | grep lots && break; sleep .2; done`+served, `(?s)invalid value for parameter "work_mem": "lots".*\n3\n`)
 	look(`docker compose exec db psql -U postgres -c 'SELECT name, error FROM pg_file_settings WHERE error IS NOT NULL'`, `work_mem`)
+}
+
+// healthyLab starts the control, which goes with the test.
+func healthyLab(t *testing.T) (*engine.Engine, string, *labs.Lab) {
+	t.Helper()
+	e, id := killLab(t)
+	if _, err := labs.Start(t.Context(), e, labs.StartOptions{Name: "0c", ID: id, Pace: "fast", Seed: 1}, func(control.Progress) {}); err != nil {
+		t.Fatal(err)
+	}
+	lab, err := labs.Find(t.Context(), e, id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return e, id, lab
 }

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"faultlab/faults/engine"
-	"faultlab/labs"
 	"faultlab/labs/control"
 	"faultlab/labs/endpoint"
 	"faultlab/labs/grade"
@@ -17,14 +16,7 @@ import (
 // comes back by itself, the replica follows again, and no order is lost. One that is
 // taken out of the database is missed.
 func TestDatabaseAndReplicaComeBack(t *testing.T) {
-	e, id := killLab(t)
-	if _, err := labs.Start(t.Context(), e, labs.StartOptions{Name: "0c", ID: id, Pace: "fast", Seed: 1}, func(control.Progress) {}); err != nil {
-		t.Fatal(err)
-	}
-	lab, err := labs.Find(t.Context(), e, id)
-	if err != nil {
-		t.Fatal(err)
-	}
+	e, id, lab := healthyLab(t)
 	// ask gives what psql on the bastion prints, with an error as text.
 	ask := func(host, sql string) string {
 		r, err := lab.Exec(t.Context(), engine.Command{Args: []string{"psql", "-h", host + ".shop.internal", "-XAtqc", sql}})
