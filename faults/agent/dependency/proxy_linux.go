@@ -38,7 +38,8 @@ type proxy struct {
 	coming   int               // connections accepted that are no sessions yet
 	sessions map[carried]bool
 	closed   bool
-	leaving  bool // when the last session ends, callers goes
+	leaving  bool  // when the last session ends, callers goes
+	stale    error // why the kernel may remember connections that have ended
 
 	users, probing dials // to the server, for whom
 }
@@ -110,6 +111,7 @@ func (p *proxy) close() error {
 	for _, l := range p.listeners {
 		errs = append(errs, l.Close())
 	}
+	_ = p.dropStale() // it led to these listeners
 	return errors.Join(errs...)
 }
 
