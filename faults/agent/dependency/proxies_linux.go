@@ -36,7 +36,7 @@ func newProxy(t carrier.Target, c faults.Calls) *proxy {
 	if side == "" {
 		side = faults.Called
 	}
-	return &proxy{port: uint16(c.Port), side: side, in: t.InNetwork, probes: map[uint16]string{},
+	return &proxy{port: uint16(c.Port), side: side, in: t.InNetwork, probes: map[uint16]string{}, spent: map[uint16]bool{},
 		older: map[[diagIDs]byte]bool{}, inside: map[string]string{}, sessions: map[carried]bool{},
 		users: newDials(), probing: newDials()}
 }

@@ -34,6 +34,7 @@ type socket struct {
 	id            [diagIDs]byte // ports, addresses, interface and cookie
 	local, remote netip.AddrPort
 	mark          uint32
+	orphan        bool // its owner has closed it
 	activity
 }
 
@@ -122,6 +123,7 @@ func parseSocket(b []byte) (s socket, ok bool) {
 	}
 	s.local = netip.AddrPortFrom(address(s.id[4:20]), binary.BigEndian.Uint16(s.id[0:]))
 	s.remote = netip.AddrPortFrom(address(s.id[20:36]), binary.BigEndian.Uint16(s.id[2:]))
+	s.orphan = binary.NativeEndian.Uint32(b[68:]) == 0
 	s.queued = binary.NativeEndian.Uint32(b[56:]) + binary.NativeEndian.Uint32(b[60:])
 	attrs, err := netlink.UnmarshalAttributes(b[diagHeader:])
 	if err != nil {
