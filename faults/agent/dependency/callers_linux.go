@@ -31,6 +31,7 @@ type callers struct {
 	table *nftables.Table
 	spare *spares                // gave its socket a low number
 	maps  map[byte]*nftables.Set // by version of IP; none on the calling side
+	apart error                  // why the kernel does not track these connections apart
 
 	mu    sync.Mutex
 	marks map[netip.Addr]uint32
@@ -40,7 +41,7 @@ type callers struct {
 // needs the table too, for its translations, and keeps no address.
 func openCallers(side faults.Side, port uint16, spare *spares) (*callers, error) {
 	spare.lend()
-	conn, table, err := openTable(fmt.Sprintf("faultlab-from-%d-%d-%d", port, os.Getpid(), tables.Add(1)))
+	conn, table, raw, err := openTable(fmt.Sprintf("faultlab-from-%d-%d-%d", port, os.Getpid(), tables.Add(1)))
 	if err != nil {
 		spare.giveBack()
 		return nil, err
@@ -72,6 +73,7 @@ func openCallers(side faults.Side, port uint16, spare *spares) (*callers, error)
 	if err = errors.Join(err, conn.Flush()); err != nil {
 		return nil, errors.Join(err, c.close())
 	}
+	c.apart = ownZones(conn, table, raw, side, port)
 	return c, nil
 }
 

@@ -86,6 +86,9 @@ func (f *Fault) Place(ctx context.Context) (carrier.Placed, error) {
 	if f.proxy.translation() == nil {
 		f.note("the server sees the target's own address in place of the caller's: nftables cannot translate it here")
 	}
+	if err := f.proxy.forgetful(); err != nil {
+		f.note("a call from a port that was used shortly before may go astray: %v", err)
+	}
 	// The stage is in place but not on yet: what a call gets through the proxy.
 	if err := f.baseline(ctx, bare); err != nil {
 		return carrier.Placed{}, err

@@ -11,6 +11,14 @@
 //
 // Rules, listeners and connections belong to the agent's process. When it is killed
 // they go: new connections go to the server as before, those under way end.
+//
+// The kernel remembers a connection for a while after its end, and what begins one from
+// the same port again is treated as the last was. So the proxy's own connections are
+// tracked in a zone of their own, and what is remembered of the target's calls to the
+// port is deleted when the rules are set and when the proxy has ended. An agent that is
+// killed cannot: where something else in the target's network has connections tracked and
+// translated, a call from a port whose last was reset by that agent less than 10 seconds
+// ago may be refused.
 package dependency
 
 import (

@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/netip"
 	"strings"
 	"sync"
 	"syscall"
@@ -156,10 +157,29 @@ func (p *proxy) register(fd int, id string) (uint16, error) {
 	return port, nil
 }
 
+// forget is for the end of a probe, which has closed its socket.
 func (p *proxy) forget(port uint16) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	delete(p.probes, port)
+	p.spent[port] = true
+}
+
+// late tells whether a connection is that of a probe that has ended meanwhile: no socket
+// of a program's is left there. Where packets are lost that may be seconds after.
+func (p *proxy) late(from, to netip.AddrPort) bool {
+	p.mu.Lock()
+	spent := p.spent[from.Port()]
+	p.mu.Unlock()
+	if !spent {
+		return false
+	}
+	var owned []socket
+	err := p.in(func() (err error) {
+		owned, err = socketsIn(connected, func(s socket) bool { return s.local == from && s.remote == to && !s.orphan })
+		return err
+	})
+	return err == nil && len(owned) == 0
 }
 
 // many asks n times, some at once.

@@ -36,7 +36,7 @@ func newProxy(t carrier.Target, c faults.Calls) *proxy {
 	if side == "" {
 		side = faults.Called
 	}
-	return &proxy{port: uint16(c.Port), side: side, in: t.InNetwork, probes: map[uint16]string{},
+	return &proxy{port: uint16(c.Port), side: side, in: t.InNetwork, probes: map[uint16]string{}, spent: map[uint16]bool{},
 		older: map[[diagIDs]byte]bool{}, inside: map[string]string{}, sessions: map[carried]bool{},
 		users: newDials(), probing: newDials()}
 }
@@ -108,10 +108,24 @@ func (ps *Proxies) leave(p *proxy, s *stage) error {
 	return p.close()
 }
 
-// steer has the rules take the calls that any stage concerns.
+// steer has the rules take the calls that any stage concerns. Then nothing is left that
+// would have the kernel send one elsewhere.
 func (p *proxy) steer() error {
 	p.mu.Lock()
-	defer p.mu.Unlock()
+	closed, err := p.closed, p.setRules()
+	p.mu.Unlock()
+	if closed || err != nil {
+		return err
+	}
+	err = p.dropStale()
+	p.mu.Lock()
+	p.stale = err
+	p.mu.Unlock()
+	return nil
+}
+
+// setRules is for steer; p is locked.
+func (p *proxy) setRules() error {
 	if p.closed {
 		return nil
 	}
@@ -178,5 +192,6 @@ func (p *proxy) letGo() error {
 	}
 	c := p.callers
 	p.callers = nil
+	defer func() { _ = p.dropStale() }()
 	return c.close()
 }

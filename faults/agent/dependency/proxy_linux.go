@@ -34,11 +34,13 @@ type proxy struct {
 	mu       sync.Mutex
 	stages   []*stage
 	probes   map[uint16]string // by the local port of a probe: the fault it is for
+	spent    map[uint16]bool   // local ports that ended probes had
 	inside   map[string]string // by fault: what stands in for the server when it is probed
 	coming   int               // connections accepted that are no sessions yet
 	sessions map[carried]bool
 	closed   bool
-	leaving  bool // when the last session ends, callers goes
+	leaving  bool  // when the last session ends, callers goes
+	stale    error // why the kernel may remember connections that have ended
 
 	users, probing dials // to the server, for whom
 }
@@ -110,6 +112,7 @@ func (p *proxy) close() error {
 	for _, l := range p.listeners {
 		errs = append(errs, l.Close())
 	}
+	_ = p.dropStale() // it led to these listeners
 	return errors.Join(errs...)
 }
 
@@ -170,6 +173,10 @@ func (p *proxy) serve(c *net.TCPConn) *relay {
 	}
 	if own {
 		first.probe = p.probeFrom(from.Port())
+	}
+	if own && first.probe == "" && p.late(from, to) {
+		abort(c)
+		return nil
 	}
 	begun := first
 	begun.fresh = true

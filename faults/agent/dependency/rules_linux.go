@@ -44,18 +44,17 @@ type rules struct {
 
 // openTable makes a table that goes with its socket. It is for the thread in the
 // target's network namespace.
-func openTable(name string) (*nftables.Conn, *nftables.Table, error) {
-	var raw *netlink.Conn
-	conn, err := nftables.New(nftables.AsLasting(), nftables.WithSockOptions(func(c *netlink.Conn) error { raw = c; return nil }))
+func openTable(name string) (conn *nftables.Conn, table *nftables.Table, raw *netlink.Conn, err error) {
+	conn, err = nftables.New(nftables.AsLasting(), nftables.WithSockOptions(func(c *netlink.Conn) error { raw = c; return nil }))
 	if err != nil {
-		return nil, nil, fmt.Errorf("open nftables socket: %w", err)
+		return nil, nil, nil, fmt.Errorf("open nftables socket: %w", err)
 	}
-	table := &nftables.Table{Name: name, Family: nftables.TableFamilyINet}
+	table = &nftables.Table{Name: name, Family: nftables.TableFamilyINet}
 	if err := nft.NewTable(raw, name, nft.Owner, netlink.Excl); err != nil {
 		_ = conn.CloseLasting()
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
-	return conn, table, nil
+	return conn, table, raw, nil
 }
 
 // openRules makes the table, which takes nothing yet.
@@ -66,7 +65,7 @@ func openRules(side faults.Side, port uint16, listeners []netip.AddrPort) (*rule
 		name, who = fmt.Sprintf("faultlab-calls-%d", port), "that this target calls"
 	}
 	var err error
-	if r.conn, r.table, err = openTable(name); err != nil {
+	if r.conn, r.table, _, err = openTable(name); err != nil {
 		if errors.Is(err, unix.EPERM) || errors.Is(err, unix.EEXIST) {
 			return nil, carrier.Errorf(carrier.Refused, "another agent holds port %d %s", port, who)
 		}

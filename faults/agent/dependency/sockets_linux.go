@@ -28,12 +28,13 @@ const (
 	tieQuietMS = 200
 )
 
-// socket is an established TCP socket as the kernel tells of it.
+// socket is a TCP socket as the kernel tells of it.
 type socket struct {
 	family        byte
 	id            [diagIDs]byte // ports, addresses, interface and cookie
 	local, remote netip.AddrPort
 	mark          uint32
+	orphan        bool // its owner has closed it
 	activity
 }
 
@@ -63,8 +64,19 @@ func (a activity) idle(server bool) bool {
 	return answered >= quiet
 }
 
+// States of sockets, one bit each: those that carry calls, and all of connections that
+// have not ended.
+const (
+	carrying  = 1<<unix.BPF_TCP_ESTABLISHED | 1<<unix.BPF_TCP_CLOSE_WAIT
+	connected = carrying | 1<<unix.BPF_TCP_SYN_SENT | 1<<unix.BPF_TCP_SYN_RECV | 1<<unix.BPF_TCP_FIN_WAIT1 |
+		1<<unix.BPF_TCP_FIN_WAIT2 | 1<<unix.BPF_TCP_LAST_ACK | 1<<unix.BPF_TCP_CLOSING
+)
+
 // established lists the sockets of the thread's network namespace that want takes.
-func established(want func(socket) bool) ([]socket, error) {
+func established(want func(socket) bool) ([]socket, error) { return socketsIn(carrying, want) }
+
+// socketsIn lists those in some states.
+func socketsIn(states uint32, want func(socket) bool) ([]socket, error) {
 	c, err := netlink.Dial(unix.NETLINK_SOCK_DIAG, nil)
 	if err != nil {
 		return nil, fmt.Errorf("list connections: %w", err)
@@ -74,7 +86,7 @@ func established(want func(socket) bool) ([]socket, error) {
 	for _, family := range []byte{unix.AF_INET, unix.AF_INET6} {
 		req := request(family, [diagIDs]byte{})
 		req[2] = 1 << (diagInfo - 1)
-		binary.NativeEndian.PutUint32(req[4:], 1<<unix.BPF_TCP_ESTABLISHED|1<<unix.BPF_TCP_CLOSE_WAIT)
+		binary.NativeEndian.PutUint32(req[4:], states)
 		messages, err := c.Execute(netlink.Message{Header: netlink.Header{Type: diagByFamily, Flags: netlink.Request | netlink.Dump}, Data: req})
 		if errors.Is(err, unix.ENOENT) {
 			continue // a kernel without this version of IP
@@ -111,6 +123,7 @@ func parseSocket(b []byte) (s socket, ok bool) {
 	}
 	s.local = netip.AddrPortFrom(address(s.id[4:20]), binary.BigEndian.Uint16(s.id[0:]))
 	s.remote = netip.AddrPortFrom(address(s.id[20:36]), binary.BigEndian.Uint16(s.id[2:]))
+	s.orphan = binary.NativeEndian.Uint32(b[68:]) == 0
 	s.queued = binary.NativeEndian.Uint32(b[56:]) + binary.NativeEndian.Uint32(b[60:])
 	attrs, err := netlink.UnmarshalAttributes(b[diagHeader:])
 	if err != nil {

@@ -20,15 +20,42 @@ func NewTable(c *netlink.Conn, name string, table byte, how netlink.HeaderFlags)
 	if err != nil {
 		return err
 	}
+	return send(c, unix.NFT_MSG_NEWTABLE, netlink.Create|how, attrs)
+}
+
+// AddRule adds a rule to a chain of an inet table, for what [nftables.Conn] has no
+// expression for: each is one as the kernel reads it.
+func AddRule(c *netlink.Conn, table, chain string, exprs ...[]byte) error {
+	var list []netlink.Attribute
+	for _, e := range exprs {
+		list = append(list, netlink.Attribute{Type: unix.NLA_F_NESTED | unix.NFTA_LIST_ELEM, Data: e})
+	}
+	rule, err := netlink.MarshalAttributes(list)
+	if err != nil {
+		return err
+	}
+	attrs, err := netlink.MarshalAttributes([]netlink.Attribute{
+		{Type: unix.NFTA_RULE_TABLE, Data: append([]byte(table), 0)},
+		{Type: unix.NFTA_RULE_CHAIN, Data: append([]byte(chain), 0)},
+		{Type: unix.NLA_F_NESTED | unix.NFTA_RULE_EXPRESSIONS, Data: rule},
+	})
+	if err != nil {
+		return err
+	}
+	return send(c, unix.NFT_MSG_NEWRULE, netlink.Create|netlink.Append, attrs)
+}
+
+// send sends one message about an inet table.
+func send(c *netlink.Conn, typ uint16, flags netlink.HeaderFlags, attrs []byte) error {
 	message := func(typ uint16, flags netlink.HeaderFlags, family, subsys byte, data []byte) netlink.Message {
 		return netlink.Message{
 			Header: netlink.Header{Type: netlink.HeaderType(typ), Flags: netlink.Request | flags},
 			Data:   append([]byte{family, unix.NFNETLINK_V0, 0, subsys}, data...), // nfgenmsg
 		}
 	}
-	_, err = c.SendMessages([]netlink.Message{
+	_, err := c.SendMessages([]netlink.Message{
 		message(unix.NFNL_MSG_BATCH_BEGIN, 0, 0, unix.NFNL_SUBSYS_NFTABLES, nil),
-		message(unix.NFNL_SUBSYS_NFTABLES<<8|unix.NFT_MSG_NEWTABLE, netlink.Acknowledge|netlink.Create|how, unix.NFPROTO_INET, 0, attrs),
+		message(unix.NFNL_SUBSYS_NFTABLES<<8|typ, netlink.Acknowledge|flags, unix.NFPROTO_INET, 0, attrs),
 		message(unix.NFNL_MSG_BATCH_END, 0, 0, unix.NFNL_SUBSYS_NFTABLES, nil),
 	})
 	if err != nil {
