@@ -1,31 +1,37 @@
 package service
 
 import (
+	"context"
 	"debug/elf"
 	"fmt"
 	"io"
 	"os"
 	"strconv"
 	"strings"
+	"time"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
 
 // PinCode moves this program's code and constants from the page cache into memory of
-// its own, so that the kernel never drops them to read them again from the image: near its
-// memory limit a process would otherwise crawl for a minute and more before it is ended.
-// That is so on any file system: a copy in the page cache that containers share counts as
-// the memory of the one that read it first, which then loses it first. Locking would do
-// the same, but the usual `ulimit -l` is too small for it. An error says why not; the
+// its own when its container's memory runs short, so that the kernel never drops them to
+// read them again from the image: near its memory limit a process would otherwise crawl for
+// a minute and more before it is ended. That is so on any file system: a copy in the page
+// cache that containers share counts as the memory of the one that read it first, which
+// then loses it first. Locking would do the same, but the usual `ulimit -l` is too small
+// for it. It waits for that until ctx ends. An error says why the code is not moved; the
 // program runs on.
+//
+// Until then the page cache's copy is used, which containers share. A process that comes
+// so far would be near its limit with its code counted in, and mostly will be ended.
 //
 // The table of functions (.gopclntab) stays where it is: it is a third of the whole, and
 // of the little that is used of it a collection reads the same pages every time.
 //
-// A container whose limit is more than five times that has room for both, and shares the
-// page cache's copy with others: nothing is done there, nor where there is no limit.
-func PinCode() error {
+// A container whose limit is more than five times that has room for both: nothing is done
+// there, nor where there is no limit.
+func PinCode(ctx context.Context) error {
 	const exe = "/proc/self/exe"
 	file, err := os.Open(exe)
 	if err != nil {
@@ -48,8 +54,12 @@ func PinCode() error {
 			size += part.to - part.from
 		}
 	}
-	if limit, ok := memoryLimit(); !ok || limit > 5*uint64(size) {
+	limit, ok := memoryLimit()
+	if !ok || limit > 5*uint64(size) {
 		return nil
+	}
+	if err := untilShort(ctx, limit, uint64(size)); err != nil || ctx.Err() != nil {
+		return err
 	}
 	for _, part := range parts {
 		if err := pin(part); err != nil {
@@ -62,6 +72,48 @@ func PinCode() error {
 		_ = unix.Fadvise(int(file.Fd()), 0, 0, unix.FADV_DONTNEED)
 	}
 	return nil
+}
+
+// lookEvery is how often it is looked whether memory runs short: a leak that ends a
+// container within seconds takes a few megabytes meanwhile.
+const lookEvery = 500 * time.Millisecond
+
+// untilShort waits until memory runs short, or ctx ends.
+func untilShort(ctx context.Context, limit, code uint64) error {
+	tick := time.NewTicker(lookEvery)
+	defer tick.Stop()
+	for {
+		own, err := ownMemory()
+		if err != nil {
+			return fmt.Errorf("look at our own memory: %w", err)
+		}
+		if short(own, code, limit) {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+	}
+}
+
+// short says whether a process that has so much memory of its own is near its container's
+// limit once its code is added: above nine tenths, where no healthy service comes. What is
+// left to the page cache until then has room for the code.
+func short(own, code, limit uint64) bool { return own+code > limit/10*9 }
+
+// ownMemory is what this process has of memory that is no file's, in bytes.
+func ownMemory() (uint64, error) {
+	text, err := os.ReadFile("/proc/self/statm")
+	if err != nil {
+		return 0, err
+	}
+	var size, resident, shared uint64
+	if _, err := fmt.Sscan(string(text), &size, &resident, &shared); err != nil {
+		return 0, fmt.Errorf("/proc/self/statm says %q: %w", text, err)
+	}
+	return (resident - min(shared, resident)) * uint64(os.Getpagesize()), nil
 }
 
 // memoryLimit is what this container may use, in bytes, if that is limited.

@@ -1,12 +1,14 @@
 package service
 
 import (
+	"context"
 	"os"
 	"reflect"
 	"regexp"
 	"runtime"
 	"strings"
 	"testing"
+	"time"
 )
 
 func TestWithout(t *testing.T) {
@@ -68,4 +70,59 @@ func TestPin(t *testing.T) {
 	if !regexp.MustCompile(`^a+$`).MatchString("aaa") {
 		t.Error("code that runs for the first time does not work")
 	}
+}
+
+// Code is moved when it would bring the container near its limit, and not before.
+func TestShort(t *testing.T) {
+	const mib = 1 << 20
+	for _, tt := range []struct {
+		own, code, limit uint64
+		want             bool
+	}{
+		{7 * mib, 11 * mib, 40 * mib, false},
+		{24 * mib, 11 * mib, 40 * mib, false},
+		{26 * mib, 11 * mib, 40 * mib, true},
+		{31 * mib, 11 * mib, 48 * mib, false},
+		{33 * mib, 11 * mib, 48 * mib, true},
+	} {
+		if got := short(tt.own, tt.code, tt.limit); got != tt.want {
+			t.Errorf("short(%d, %d, %d MiB) is %v", tt.own/mib, tt.code/mib, tt.limit/mib, got)
+		}
+	}
+}
+
+// The wait for memory to run short ends when it does, and with the service.
+func TestUntilShort(t *testing.T) {
+	before, err := ownMemory()
+	if err != nil {
+		t.Fatal(err)
+	}
+	const code, more = 11 << 20, 64 << 20
+	limit := (before + code + more/2) / 9 * 10
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- untilShort(ctx, 2*limit, code) }()
+	cancel()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+	go func() { ended <- untilShort(t.Context(), limit, code) }()
+	select {
+	case err := <-ended:
+		t.Fatalf("it was short of memory before it had any: %v", err)
+	case <-time.After(2 * lookEvery):
+	}
+	held := make([]byte, more)
+	for i := range held {
+		held[i] = 1
+	}
+	select {
+	case err := <-ended:
+		if err != nil {
+			t.Error(err)
+		}
+	case <-time.After(10 * lookEvery):
+		t.Error("it waits on, though memory is short")
+	}
+	runtime.KeepAlive(held)
 }

@@ -2,5 +2,7 @@
 
 package service
 
+import "context"
+
 // PinCode does nothing here; the services run on Linux.
-func PinCode() error { return nil }
+func PinCode(context.Context) error { return nil }

@@ -24,9 +24,11 @@ func Run[C Config](ctx context.Context, name, path string, c C, out io.Writer, b
 		defer cancel()
 		endTraces(ending)
 	}()
-	if err := PinCode(); err != nil {
-		s.Log.Info("code is not pinned", "err", err)
-	}
+	go func() {
+		if err := PinCode(ctx); err != nil {
+			s.Log.Info("code is not pinned", "err", err.Error())
+		}
+	}()
 	closing, err := build(ctx, s, c)
 	if err != nil {
 		return err
