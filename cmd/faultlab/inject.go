@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"regexp"
 	"strconv"
 	"strings"
@@ -86,7 +87,7 @@ instead; faultlab revert ends it early.`,
 				if ctx.Err() != nil && errors.Is(err, context.Canceled) {
 					return &labs.Problem{Message: "interrupted; nothing is left of the fault"}
 				}
-				return err
+				return inTheWay(ctx, h, err)
 			})
 		},
 	}
@@ -108,6 +109,19 @@ func admit(ctx context.Context, h agent.Holding) error {
 		return err
 	}
 	return nil
+}
+
+// inTheWay tells which injection holds the container, where that is why another is refused.
+func inTheWay(ctx context.Context, h agent.Holding, err error) error {
+	if !errors.Is(err, &agent.Error{Code: agent.Refused}) {
+		return err
+	}
+	on, listErr := agent.ListHeld(ctx, h.Engine)
+	on = slices.DeleteFunc(meant(on, h.Container), func(o agent.Held) bool { return o.ID == h.Options.ID })
+	if listErr != nil || len(on) == 0 {
+		return err
+	}
+	return &labs.Problem{Message: err.Error(), Remedy: fmt.Sprintf("faultlab revert %s takes away what is on: %s", h.Container, heldIDs(on))}
 }
 
 // held holds a fault in the foreground: a live line on a terminal, otherwise a

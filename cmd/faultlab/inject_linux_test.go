@@ -84,7 +84,7 @@ func TestInjectAndRevert(t *testing.T) {
 			t.Errorf("on record is %+v", h)
 		}
 	}
-	if out, code := command(t, append(latency, "--for", "1s")...); code != 2 || !twoLines.MatchString(out) || !strings.Contains(out, "another agent holds") {
+	if out, code := command(t, append(latency, "--for", "1s")...); code != 2 || !twoLines.MatchString(out) || !strings.Contains(out, "another agent holds") || !strings.Contains(out, "revert "+name+" takes away what is on: ") || !strings.Contains(out, "(latency on "+name+")") {
 		t.Errorf("a second one: exit code %d:\n%s", code, out)
 	}
 	if out, code := command(t, "revert", name); code != 0 || !strings.Contains(out, "latency on "+name+" is reverted") {
