@@ -63,7 +63,6 @@ func run(ctx context.Context, command, id string, names []string) (ok bool, err 
 		}
 		if err != nil {
 			bad++
-			fmt.Printf("\nFAIL  %s, %s: %v\n", c.Mode, c.Change, err)
 		}
 	}
 	fmt.Printf("\n%s%d changes, %d otherwise than wanted\n", strings.Join(s.results, ""), len(list), bad)

@@ -31,18 +31,28 @@ type show struct {
 // play shows one change.
 func (s *show) play(ctx context.Context, c shown) (err error) {
 	fmt.Printf("\n==== %s: %s\n", c.Mode, c.Change)
+	var shows, healed time.Duration
 	change, err := c.change()
 	if err != nil {
 		return err
 	}
+	defer func() { // it is only over when users are well
+		var ended error
+		if c.End != "" {
+			_, ended = s.beside(context.WithoutCancel(ctx), c.End)
+		}
+		_, well := s.see(ctx, []sight{users("all")}, false, heals)
+		if err = errors.Join(err, ended, well); err == nil {
+			s.results = append(s.results, fmt.Sprintf("ok    %-21s  %-30s  shown after %2.0f s, healed after %2.0f s\n", c.Mode, c.Change, shows.Seconds(), healed.Seconds()))
+			return
+		}
+		fmt.Printf("\nFAIL  %v\n", err)
+		s.results = append(s.results, fmt.Sprintf("FAIL  %-21s  %s\n", c.Mode, c.Change))
+	}()
 	if c.While != "" {
 		if _, err := s.beside(ctx, c.While); err != nil {
 			return err
 		}
-		defer func() {
-			_, ended := s.beside(context.WithoutCancel(ctx), c.End)
-			err = errors.Join(err, ended)
-		}()
 	}
 	fmt.Printf("\n---- before\n")
 	if _, err := s.see(ctx, c.Sights, false, heals); err != nil {
@@ -58,7 +68,6 @@ func (s *show) play(ctx context.Context, c shown) (err error) {
 		deployed += " || true"
 	}
 	_, err = s.typed(ctx, deployed)
-	var shows time.Duration
 	if err == nil {
 		shows, err = s.see(ctx, c.Sights, true, comes)
 	}
@@ -77,15 +86,11 @@ func (s *show) play(ctx context.Context, c shown) (err error) {
 	if left, asked := s.asked(ctx, "git diff HEAD~2"); asked != nil || left != "" {
 		err = errors.Join(err, asked, fmt.Errorf("the rollback leaves in git: %q", left))
 	}
-	healed, again := s.see(ctx, c.Sights, false, heals)
+	var again error
+	healed, again = s.see(ctx, c.Sights, false, heals)
 	if again != nil {
 		err = errors.Join(err, fmt.Errorf("after the rollback: %w", again))
 	}
-	if err == nil {
-		s.results = append(s.results, fmt.Sprintf("ok    %-20s %-32s shown after %2.0f s, healed after %2.0f s\n", c.Mode, c.Change, shows.Seconds(), healed.Seconds()))
-		return nil
-	}
-	s.results = append(s.results, fmt.Sprintf("FAIL  %-20s %-32s\n", c.Mode, c.Change))
 	return err
 }
 
@@ -178,7 +183,11 @@ func (s *show) asked(ctx context.Context, line string) (string, error) {
 func (s *show) typed(ctx context.Context, line string) (string, error) {
 	fmt.Print(s.prompt(line))
 	out, err := s.asked(ctx, line)
-	fmt.Print(out)
+	for text := range strings.Lines(out) {
+		if !strings.HasSuffix(text, "  Running \n") && !strings.HasSuffix(text, "  Running\n") { // what compose leaves alone
+			fmt.Print(text)
+		}
+	}
 	return out, err
 }
 
