@@ -16,8 +16,8 @@ import (
 )
 
 const (
-	comes = 100 * time.Second // from a deploy until all sights of it show
-	heals = 60 * time.Second  // from the end of a rollback until none does
+	comes = 2 * time.Minute // from the beginning of a deploy until all sights of it have shown
+	heals = time.Minute     // from that of a rollback until none does; and for users to be well
 )
 
 // show is the lab in which changes are shown.
@@ -41,7 +41,7 @@ func (s *show) play(ctx context.Context, c shown) (err error) {
 		if c.End != "" {
 			_, ended = s.beside(context.WithoutCancel(ctx), c.End)
 		}
-		_, well := s.see(ctx, []sight{users("all")}, false, heals)
+		_, well := s.see(ctx, time.Now(), []sight{users("all")}, false, heals)
 		if err = errors.Join(err, ended, well); err == nil {
 			s.results = append(s.results, fmt.Sprintf("ok    %-21s  %-30s  shown after %2.0f s, healed after %2.0f s\n", c.Mode, c.Change, shows.Seconds(), healed.Seconds()))
 			return
@@ -55,11 +55,12 @@ func (s *show) play(ctx context.Context, c shown) (err error) {
 		}
 	}
 	fmt.Printf("\n---- before\n")
-	if _, err := s.see(ctx, c.Sights, false, heals); err != nil {
+	if _, err := s.see(ctx, time.Now(), c.Sights, false, heals); err != nil {
 		return fmt.Errorf("before it is deployed: %w", err)
 	}
 
 	fmt.Printf("\n---- the deploy\n")
+	began := time.Now()
 	if err := s.edit(ctx, change.Edits); err != nil {
 		return err
 	}
@@ -69,13 +70,14 @@ func (s *show) play(ctx context.Context, c shown) (err error) {
 	}
 	_, err = s.typed(ctx, deployed)
 	if err == nil {
-		shows, err = s.see(ctx, c.Sights, true, comes)
+		shows, err = s.see(ctx, began, c.Sights, true, comes)
 	}
 	if err != nil {
 		err = fmt.Errorf("while it is in: %w", err)
 	}
 
 	fmt.Printf("\n---- the rollback\n")
+	began = time.Now()
 	undo := c.Undo
 	if undo == "" {
 		undo = strings.ReplaceAll(change.Run, "\n", " && ")
@@ -87,7 +89,7 @@ func (s *show) play(ctx context.Context, c shown) (err error) {
 		err = errors.Join(err, asked, fmt.Errorf("the rollback leaves in git: %q", left))
 	}
 	var again error
-	healed, again = s.see(ctx, c.Sights, false, heals)
+	healed, again = s.see(ctx, began, c.Sights, false, heals)
 	if again != nil {
 		err = errors.Join(err, fmt.Errorf("after the rollback: %w", again))
 	}
@@ -116,10 +118,9 @@ func (s *show) edit(ctx context.Context, edits []workspace.Edit) error {
 	return nil
 }
 
-// see looks until every sight is as it must be, at most so long, and shows the last look
+// see looks until every sight is as it must be, at most so long after it began, and shows the last look
 // at each.
-func (s *show) see(ctx context.Context, sights []sight, bad bool, within time.Duration) (time.Duration, error) {
-	began := time.Now()
+func (s *show) see(ctx context.Context, began time.Time, sights []sight, bad bool, within time.Duration) (time.Duration, error) {
 	for _, look := range sights {
 		for {
 			out, err := s.look(ctx, look.Look)
