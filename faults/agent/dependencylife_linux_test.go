@@ -117,6 +117,19 @@ func TestDependencyKilled(t *testing.T) {
 	}
 }
 
+// A server that waits for a request for a while hangs up; its callers are not told.
+func TestDependencyHangOutlastsTheServer(t *testing.T) {
+	l := newLab(t)
+	port := l.serve(func(ln net.Listener) {
+		(&http.Server{Handler: page, ReadHeaderTimeout: 100 * time.Millisecond}).Serve(ln)
+	})
+	a := startAgent(t, "")
+	a.put(t, l, "dependency-hang", fmt.Sprintf(`{"port":%d,"percent":100}`, port))
+	if g := get(user(t, l.peer), fmt.Sprintf("http://%s:%d/", targetAddr, port)); !os.IsTimeout(g.err) {
+		t.Errorf("a call ended with %+v", g)
+	}
+}
+
 // Bytes go through the proxy by the kernel's hand.
 func TestDependencyThroughput(t *testing.T) {
 	l := newLab(t)

@@ -89,17 +89,14 @@ func (s *session) down() {
 		}
 		_, err = s.sr.Peek(1)
 	}
-	if errors.Is(err, io.EOF) {
-		s.mu.Lock()
-		hangs := s.isRaw.Load() && s.raw.end != nil
-		s.mu.Unlock()
-		if !hangs {
-			_ = s.client.CloseWrite()
-			s.finish()
-		}
-		return
+	switch {
+	case s.hanging.Load(): // a server that hears nothing hangs up after a while
+	case errors.Is(err, io.EOF):
+		_ = s.client.CloseWrite()
+		s.finish()
+	default:
+		s.end(true)
 	}
-	s.end(true)
 }
 
 // finish ends the session after the server has; what the caller still sends has no reader.

@@ -22,6 +22,7 @@ type session struct {
 	once, quitOnce sync.Once
 	raw            plan // of a connection that is not HTTP
 	isRaw          atomic.Bool
+	hanging        atomic.Bool // the caller waits for ever, whatever the server does
 
 	mu      sync.Mutex
 	waiting []*exchange // requests without a whole answer
@@ -140,6 +141,7 @@ func (s *session) leave(err error) {
 
 // swallow reads and never answers, until the caller goes or the fault does.
 func (s *session) swallow(st *stage) {
+	s.hanging.Store(true)
 	done := make(chan struct{})
 	go func() {
 		defer close(done)

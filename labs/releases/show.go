@@ -1,0 +1,218 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"time"
+
+	"faultlab/targets/workspace"
+)
+
+const (
+	comes = 2 * time.Minute // from the beginning of a deploy until all sights of it have shown
+	heals = time.Minute     // from that of a rollback until none does; and for users to be well
+)
+
+// show is the lab in which changes are shown.
+type show struct {
+	lab     string
+	command string // faultlab, an absolute path
+	net     string // the first three octets of the shop's network
+	results []string
+}
+
+// play shows one change.
+func (s *show) play(ctx context.Context, c shown) (err error) {
+	fmt.Printf("\n==== %s: %s\n", c.Mode, c.Change)
+	var shows, healed time.Duration
+	change, err := c.change()
+	if err != nil {
+		return err
+	}
+	defer func() { // it is only over when users are well
+		var ended error
+		if c.End != "" {
+			_, ended = s.beside(context.WithoutCancel(ctx), c.End)
+		}
+		_, well := s.see(ctx, time.Now(), []sight{users("all")}, false, heals)
+		if err = errors.Join(err, ended, well); err == nil {
+			s.results = append(s.results, fmt.Sprintf("ok    %-21s  %-30s  shown after %2.0f s, healed after %2.0f s\n", c.Mode, c.Change, shows.Seconds(), healed.Seconds()))
+			return
+		}
+		fmt.Printf("\nFAIL  %v\n", err)
+		s.results = append(s.results, fmt.Sprintf("FAIL  %-21s  %s\n", c.Mode, c.Change))
+	}()
+	if c.While != "" {
+		if _, err := s.beside(ctx, c.While); err != nil {
+			return err
+		}
+	}
+	fmt.Printf("\n---- before\n")
+	if _, err := s.see(ctx, time.Now(), c.Sights, false, heals); err != nil {
+		return fmt.Errorf("before it is deployed: %w", err)
+	}
+
+	fmt.Printf("\n---- the deploy\n")
+	began := time.Now()
+	if err := s.edit(ctx, change.Edits); err != nil {
+		return err
+	}
+	deployed := fmt.Sprintf("git add -A && git diff --cached && git commit -qm %s && %s", quote(change.Message), strings.ReplaceAll(change.Run, "\n", " && "))
+	if strings.Contains(change.Run, "0008_search_rebuild") { // psql tells of the statement that was cancelled
+		deployed += " || true"
+	}
+	_, err = s.typed(ctx, deployed)
+	if err == nil {
+		shows, err = s.see(ctx, began, c.Sights, true, comes)
+	}
+	if err != nil {
+		err = fmt.Errorf("while it is in: %w", err)
+	}
+
+	fmt.Printf("\n---- the rollback\n")
+	began = time.Now()
+	undo := c.Undo
+	if undo == "" {
+		undo = strings.ReplaceAll(change.Run, "\n", " && ")
+	}
+	if _, rolled := s.typed(ctx, "git revert --no-edit HEAD && "+undo); rolled != nil {
+		return errors.Join(err, rolled)
+	}
+	if left, asked := s.asked(ctx, "git diff HEAD~2"); asked != nil || left != "" {
+		err = errors.Join(err, asked, fmt.Errorf("the rollback leaves in git: %q", left))
+	}
+	var again error
+	healed, again = s.see(ctx, began, c.Sights, false, heals)
+	if again != nil {
+		err = errors.Join(err, fmt.Errorf("after the rollback: %w", again))
+	}
+	return err
+}
+
+// edit puts what edits make of the shop's files into the workspace.
+func (s *show) edit(ctx context.Context, edits []workspace.Edit) error {
+	files, err := workspace.Files(s.net)
+	if err != nil {
+		return err
+	}
+	var local []workspace.Edit
+	for _, e := range edits {
+		local = append(local, workspace.Edit{File: e.File, Old: workspace.Localize(e.Old, s.net), New: workspace.Localize(e.New, s.net)})
+	}
+	after, changed, err := workspace.Apply(files, local)
+	if err != nil {
+		return err
+	}
+	for _, name := range changed {
+		if _, err := s.run(ctx, strings.NewReader(after[name]), s.command, "exec", "--id", s.lab, "--", "bash", "-c", "cat > "+quote(name)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// see looks until every sight is as it must be, at most so long after it began, and shows the last look
+// at each.
+func (s *show) see(ctx context.Context, began time.Time, sights []sight, bad bool, within time.Duration) (time.Duration, error) {
+	for _, look := range sights {
+		for {
+			out, err := s.look(ctx, look.Look)
+			done := err == nil && look.bad(out) == bad && (bad || look.well(out))
+			late := time.Since(began) > within
+			if done || late || ctx.Err() != nil {
+				fmt.Printf("%s%s", s.prompt(look.Look), out)
+				fmt.Printf("# after %.0f s\n", time.Since(began).Seconds())
+			}
+			switch {
+			case done:
+			case ctx.Err() != nil:
+				return 0, ctx.Err()
+			case late && err != nil:
+				return 0, err
+			case late && bad:
+				return 0, fmt.Errorf("%s does not show %q within %v", look.Look, look.Bad, within)
+			case late:
+				return 0, fmt.Errorf("%s shows %q, or not %q, after %v", look.Look, look.Bad, look.Well, within)
+			default:
+				pause(ctx, 2*time.Second)
+				continue
+			}
+			break
+		}
+	}
+	return time.Since(began), nil
+}
+
+func (g sight) bad(out string) bool  { return regexp.MustCompile(g.Bad).MatchString(out) }
+func (g sight) well(out string) bool { return regexp.MustCompile(g.Well).MatchString(out) }
+
+func pause(ctx context.Context, d time.Duration) {
+	select {
+	case <-ctx.Done():
+	case <-time.After(d):
+	}
+}
+
+func (s *show) prompt(line string) string {
+	if strings.HasPrefix(line, "faultlab ") {
+		return "$ " + strings.ReplaceAll(line, "$LAB", s.lab) + "\n"
+	}
+	return "bastion$ " + line + "\n"
+}
+
+// look runs a line where it belongs.
+func (s *show) look(ctx context.Context, line string) (string, error) {
+	if strings.HasPrefix(line, "faultlab ") {
+		return s.run(ctx, nil, "bash", "-c", "set -o pipefail; "+line)
+	}
+	return s.asked(ctx, "set -o pipefail; "+line)
+}
+
+// asked runs a line on the bastion.
+func (s *show) asked(ctx context.Context, line string) (string, error) {
+	return s.run(ctx, nil, s.command, "exec", "--id", s.lab, "--", "bash", "-c", line)
+}
+
+// typed runs a line on the bastion and shows it.
+func (s *show) typed(ctx context.Context, line string) (string, error) {
+	fmt.Print(s.prompt(line))
+	out, err := s.asked(ctx, line)
+	for text := range strings.Lines(out) {
+		if !strings.HasSuffix(text, "  Running \n") && !strings.HasSuffix(text, "  Running\n") { // what compose leaves alone
+			fmt.Print(text)
+		}
+	}
+	return out, err
+}
+
+// beside runs a line where faultlab runs, and shows it.
+func (s *show) beside(ctx context.Context, line string) (string, error) {
+	fmt.Print(s.prompt(line))
+	out, err := s.look(ctx, line)
+	fmt.Print(out)
+	return out, err
+}
+
+// run gives what a command prints on both of its outputs.
+func (s *show) run(ctx context.Context, in io.Reader, name string, args ...string) (string, error) {
+	cmd := exec.CommandContext(ctx, name, args...)
+	cmd.Stdin = in
+	cmd.Env = append(os.Environ(), "LAB="+s.lab, "PATH="+filepath.Dir(s.command)+":"+os.Getenv("PATH"))
+	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
+	cmd.WaitDelay = 30 * time.Second
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		return string(out), fmt.Errorf("%s: %w", strings.Join(args[max(0, len(args)-1):], " "), err)
+	}
+	return string(out), nil
+}
+
+// quote makes one word of the shell's out of any text.
+func quote(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" }
