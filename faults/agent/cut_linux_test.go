@@ -192,6 +192,18 @@ func TestReject(t *testing.T) {
 	})
 }
 
+// Answers that come twice come over loopback the second time: they are no refusals.
+func TestRejectRevertedUnderDuplicate(t *testing.T) {
+	l := newLab(t)
+	a := startAgent(t, "queue")
+	_, port, _ := net.SplitHostPort(l.listen(peerAddr+":0", "").Addr().String())
+	e := a.put(t, l, "reject", fmt.Sprintf(`{"peer":{"addresses":[%q],"port":%s,"protocol":"tcp"}}`, peerAddr, port))
+	a.put(t, l, "duplicate", fmt.Sprintf(`{"percent":100,"direction":"both","peer":{"addresses":[%q]}}`, peerAddr))
+	if got := a.take(t, e.ID); got.State != Reverted || got.Reason != "" {
+		t.Errorf("%s: %s", got.State, got.Reason)
+	}
+}
+
 // Where the kernel has no nftables netem lets vanish what is sent; the rest is an error
 // that says so.
 func TestNetemBlackHole(t *testing.T) {

@@ -98,13 +98,16 @@ func icmpError(oob []byte) (string, bool) {
 	return "", false
 }
 
-// overLoopback is a socket filter for what the loopback interface has received. The
-// packet information of the socket API tells the route's interface instead.
+// overLoopback is a socket filter for what the loopback interface has received, but for
+// the copies of answers that came in: those are sent there too. The packet information of
+// the socket API tells the route's interface instead.
 func overLoopback() *unix.SockFprog {
 	const loopback = 1 // LOOPBACK_IFINDEX
 	code := []unix.SockFilter{
 		{Code: unix.BPF_LD | unix.BPF_W | unix.BPF_ABS, K: 0xfffff000 + 8}, // SKF_AD_OFF + SKF_AD_IFINDEX
-		{Code: unix.BPF_JMP | unix.BPF_JEQ | unix.BPF_K, K: loopback, Jf: 1},
+		{Code: unix.BPF_JMP | unix.BPF_JEQ | unix.BPF_K, K: loopback, Jf: 3},
+		{Code: unix.BPF_LD | unix.BPF_W | unix.BPF_ABS, K: 0xfffff000 + 20}, // SKF_AD_OFF + SKF_AD_MARK
+		{Code: unix.BPF_JMP | unix.BPF_JEQ | unix.BPF_K, K: copyMark, Jt: 1},
 		{Code: unix.BPF_RET | unix.BPF_K, K: 0xffff},
 		{Code: unix.BPF_RET | unix.BPF_K},
 	}
