@@ -81,14 +81,20 @@ func (f *packetFault) before(ctx context.Context) error {
 	return nil
 }
 
-// takenTrained proves that the effect is gone.
+// takenTrained proves that the effect is gone. Where a train was not carried more quickly
+// than the effect would let it, the next one presses twice as hard: the machine may have
+// been late to send.
 func (f *packetFault) takenTrained(ctx context.Context) error {
 	why := ""
 	for try := range attempts {
 		if try > 0 && !pause(ctx, 200*time.Millisecond) {
 			break
 		}
-		res, err := f.space.probe(ctx, f.train())
+		run := f.train()
+		if f.effect.link().rate > 0 {
+			run.interval >>= try
+		}
+		res, err := f.space.probe(ctx, run)
 		if err != nil {
 			return err
 		}
