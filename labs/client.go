@@ -129,10 +129,10 @@ func (l *Lab) Brief(ctx context.Context) (control.Brief, error) {
 	return out, err
 }
 
-// Status is what users see now.
-func (l *Lab) Status(ctx context.Context) (control.Status, error) {
+// Status is what users got in the last part of the session, 15 seconds or more.
+func (l *Lab) Status(ctx context.Context, last time.Duration) (control.Status, error) {
 	var out control.Status
-	err := l.call(ctx, http.MethodGet, "/v1/status", nil, &out)
+	err := l.call(ctx, http.MethodGet, "/v1/status?last="+last.String(), nil, &out)
 	return out, err
 }
 

@@ -43,12 +43,13 @@ func newBrief() *cobra.Command {
 func newStatus() *cobra.Command {
 	var id string
 	var asJSON bool
+	var last time.Duration
 	cmd := &cobra.Command{
-		Use: "status", Short: "What users see now, by region, page and app version",
-		Example: "  faultlab status\n  watch -n2 faultlab status", Args: noArgs,
+		Use: "status", Short: "What users see now, or saw lately, by region, page and app version",
+		Example: "  faultlab status\n  watch -n2 faultlab status\n  faultlab status --last 10m", Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return withLab(cmd, id, func(ctx context.Context, l *labs.Lab) error {
-				s, err := l.Status(ctx)
+				s, err := l.Status(ctx, last)
 				if err != nil {
 					return err
 				}
@@ -61,6 +62,7 @@ func newStatus() *cobra.Command {
 	}
 	idFlag(cmd, &id)
 	jsonFlag(cmd, &asJSON)
+	cmd.Flags().DurationVar(&last, "last", control.StatusWindow, "how far back to look: 15s or more, up to the whole session")
 	return cmd
 }
 

@@ -5,6 +5,7 @@ import (
 	"crypto/subtle"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"strings"
@@ -65,7 +66,15 @@ func (c *Control) deskRoutes(mux *http.ServeMux) {
 		if r.URL.Query().Get("quiet") == "" {
 			c.look("looked at what users see")
 		}
-		reply(w, c.status())
+		last := StatusWindow
+		if text := r.URL.Query().Get("last"); text != "" {
+			var err error
+			if last, err = time.ParseDuration(text); err != nil || last < StatusWindow {
+				problem(w, http.StatusUnprocessableEntity, &Problem{fmt.Sprintf("status cannot look back %q", text), "ask for 15s or more, such as 10m"})
+				return
+			}
+		}
+		reply(w, c.status(last))
 	})
 	c.traceRoutes(mux)
 	c.monitorRoutes(mux)

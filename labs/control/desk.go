@@ -26,7 +26,7 @@ type Segment struct {
 	Well     bool    `json:"well"`
 }
 
-// Status is what users see now.
+// Status is what users got lately.
 type Status struct {
 	ID       string         `json:"id"`
 	Scenario string         `json:"scenario"`
@@ -49,13 +49,15 @@ type Brief struct {
 	Pages []Event `json:"pages"`
 }
 
-// statusWindow is how far back status looks.
-const statusWindow = 15 * time.Second
+// StatusWindow is how far back status looks when it is not told, and at least.
+const StatusWindow = 15 * time.Second
 
-func (c *Control) status() Status {
+// status is what users got in the last part of the session, or in all of it where that
+// is shorter.
+func (c *Control) status(last time.Duration) Status {
 	st := c.keep.get()
 	now := c.now()
-	from := now.Add(-statusWindow)
+	from := now.Add(-last)
 	w := c.rec.Window(from, now, sli.Filter{})
 	s := Status{ID: c.cfg.ID, Scenario: c.lab.Scenario, Phase: st.Phase, At: now, Since: st.PagedAt, Seconds: w.Seconds,
 		Want: grade.Wanted(c.lab.Users), Errors: w.Errs, Filed: st.Diagnosis != nil, Grades: len(st.Grades), Pages: c.pages()}

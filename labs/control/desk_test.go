@@ -113,6 +113,11 @@ func TestAPIRefusesBadBodies(t *testing.T) {
 			t.Errorf("POST %s: %d %s", path, code, body)
 		}
 	}
+	for _, last := range []string{"soon", "14s", "-10m", "10"} {
+		if code, body := api(c, c.desk(), "GET", "/v1/status?last="+last, ""); code != 422 || !strings.Contains(body, "error") {
+			t.Errorf("status of %s: %d %s", last, code, body)
+		}
+	}
 	if code, _ := api(c, c.desk(), "GET", "/v1/report?answers=yes", ""); code != 404 {
 		t.Errorf("the bastion's desk gives the report: %d", code)
 	}

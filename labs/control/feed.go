@@ -127,8 +127,8 @@ func (c *Control) mitigated() {
 // well tells whether users were well all along, at every look that status would
 // have given: over a longer time a death now and then is diluted.
 func (c *Control) well(from, to time.Time) bool {
-	for end := from.Add(statusWindow); !end.After(to); end = end.Add(5 * time.Second) {
-		if len(c.suffering(end.Add(-statusWindow), end)) > 0 {
+	for end := from.Add(StatusWindow); !end.After(to); end = end.Add(5 * time.Second) {
+		if len(c.suffering(end.Add(-StatusWindow), end)) > 0 {
 			return false
 		}
 	}

@@ -53,7 +53,7 @@ func (c *Control) markdown(r Report, st State) string {
 	line("| when | what |\n|---|---|")
 	line("| before | %s |", c.window(st.HealthyAt.Add(-baseline[c.cfg.Pace]), st.HealthyAt))
 	line("| first 30 s of the incident | %s |", c.window(st.BrokenAt, st.BrokenAt.Add(30*time.Second)))
-	line("| last 15 s | %s |\n", c.window(c.now().Add(-statusWindow), c.now()))
+	line("| last 15 s | %s |\n", c.window(c.now().Add(-StatusWindow), c.now()))
 	line("Wanted: %s.\n", grade.Wanted(c.lab.Users))
 	line("## Clocks\n")
 	line("| clock | seconds after breaking |\n|---|---|")

@@ -23,7 +23,7 @@ func TestStatusBySegment(t *testing.T) {
 			seg("aurora", "home", 12, 0, 9), seg("harbour", "home", 5, 0, 400), seg("fjord", "upload", 2, 0, 400), seg("greenleaf", "basket", 1, 1, 9)}})
 	}
 	var got []string
-	for _, s := range c.status().Segments {
+	for _, s := range c.status(StatusWindow).Segments {
 		word := " suffers"
 		if s.Well {
 			word = ""
