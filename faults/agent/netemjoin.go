@@ -2,7 +2,10 @@ package agent
 
 // join adds to what a band does what another effect does besides delays and losses.
 func (a *action) join(b *action) error {
-	a.twice = 1 - (1-a.twice)*(1-b.twice)
+	if a.twice > 0 && b.twice > 0 {
+		return errorf(NotSupported, "two faults send packets of the same peer twice; netem sends none a third time")
+	}
+	a.twice += b.twice
 	a.damaged = 1 - (1-a.damaged)*(1-b.damaged)
 	if b.order.share > 0 {
 		if a.order.share > 0 {

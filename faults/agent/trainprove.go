@@ -81,56 +81,6 @@ func (f *packetFault) before(ctx context.Context) error {
 	return nil
 }
 
-// takenTrained proves that the effect is gone. Where a train was not carried more quickly
-// than the effect would let it, the next one presses twice as hard: the machine may have
-// been late to send.
-func (f *packetFault) takenTrained(ctx context.Context) error {
-	why := ""
-	for try := range attempts {
-		if try > 0 && !pause(ctx, 200*time.Millisecond) {
-			break
-		}
-		run := f.train()
-		if f.effect.link().rate > 0 {
-			run.interval >>= try
-		}
-		res, err := f.space.probe(ctx, run)
-		if err != nil {
-			return err
-		}
-		if len(res.came) < 2 {
-			return errorf(NoProbe, "not measured again: %s does not answer any more", f.route.to)
-		}
-		if l := f.effect.link(); l.rate > 0 {
-			if f.carried(res) >= excess*float64(l.rate) {
-				f.see(res, fmt.Sprintf("%d of %d probes were answered at %s", len(res.came), res.sent, bitRate(f.carried(res))))
-				return nil
-			}
-			why = fmt.Sprintf("probes are answered at %s", bitRate(f.carried(res)))
-			continue
-		}
-		o := f.effect.order()
-		lo, _ := f.overtakings(o, len(res.came)-1)
-		n := overtaken(res)
-		if n == 0 || n < lo {
-			f.see(res, fmt.Sprintf("%d of %d answers overtook the one before", n, len(res.came)))
-			return nil
-		}
-		why = fmt.Sprintf("%d of %d answers overtook the one before", n, len(res.came))
-	}
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	return errorf(Unproved, "effect still seen at %s after taking it away: %s", f.route.to, why)
-}
-
-// see keeps what a train saw without the effect.
-func (f *packetFault) see(res probeResult, saw string) {
-	m := measurement(f.route, res, median(f.bare.rtts), outlook{})
-	m.LossBand, m.Saw = [2]float64{0, 100}, saw
-	f.See(m)
-}
-
 // judgeTrain says what a train saw, and whether that is what the effect does.
 func (f *packetFault) judgeTrain(res probeResult) (saw string, ok bool) {
 	if l := f.effect.link(); l.rate > 0 {
@@ -217,6 +167,18 @@ func (f *packetFault) carried(res probeResult) float64 {
 		}
 	}
 	return float64(bytes) * 8 / max(came[len(came)-1].at.Sub(came[0].at).Seconds(), 1e-6)
+}
+
+// asked is how quickly questions were sent that carried looks at the answers of, in bits
+// per second.
+func (f *packetFault) asked(res probeResult) float64 {
+	came := slices.SortedFunc(slices.Values(res.came), func(a, b arrival) int { return a.probe - b.probe })
+	came = came[min(max(len(came)/3, f.atOnce()), len(came)):]
+	if len(came) < 2 {
+		return 0
+	}
+	first, last := came[0], came[len(came)-1]
+	return float64((last.probe-first.probe)*f.questionBytes()) * 8 / max(last.sent.Sub(first.sent).Seconds(), 1e-6)
 }
 
 // overtaken counts the answers that came before that to the question before.

@@ -3,6 +3,7 @@ package stress
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -86,6 +87,10 @@ func guestUp(pid int, addresses ...string) error {
 		for _, name := range []string{"lo", "eth0"} {
 			link, err := netlink.LinkByName(name)
 			if err != nil {
+				return err
+			}
+			// Addresses are there at once, and not on trial first.
+			if err := os.WriteFile("/proc/sys/net/ipv6/conf/"+name+"/accept_dad", []byte("0"), 0); err != nil && !errors.Is(err, os.ErrNotExist) {
 				return err
 			}
 			if err := netlink.LinkSetUp(link); err != nil {

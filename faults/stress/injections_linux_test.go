@@ -104,8 +104,9 @@ func (s *scene) batch(r *rand.Rand) int {
 	}
 	for len(in) > 0 {
 		i := r.IntN(len(in))
-		s.revert(in[i])
+		p := in[i]
 		in = slices.Delete(in, i, i+1)
+		s.revert(p, in)
 		s.check(pid, in, "after a revert")
 	}
 	if now := s.pid(); now != pid { // one of the others has ended it
@@ -180,12 +181,13 @@ func (s *scene) ended(c claim) {
 	report.witnessed(c.fault.Kind())
 }
 
-func (s *scene) revert(p placed) {
+// revert takes a fault away; those beside it stay.
+func (s *scene) revert(p placed, beside []placed) {
 	ctx, cancel := context.WithTimeout(s.t.Context(), time.Minute)
 	defer cancel()
 	began := time.Now()
 	if err := p.in.Revert(ctx); err != nil {
-		report.violation(s.t, "revert %s: %v", told([]claim{p.claim}), err)
+		report.violation(s.t, "revert %s beside %s: %v", told([]claim{p.claim}), told(claims(beside)), err)
 	}
 	report.time("revert "+p.fault.Kind(), time.Since(began))
 	if err := p.in.Revert(ctx); err != nil {

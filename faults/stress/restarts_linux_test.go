@@ -59,8 +59,9 @@ func lives(t *testing.T, stream uint64, n int, what string, again func(w *world,
 		w.check(c.Pid, in, "after a "+what)
 		for len(in) > 0 {
 			i := r.IntN(len(in))
-			w.revert(in[i])
+			p := in[i]
 			in = slices.Delete(in, i, i+1)
+			w.revert(p, in)
 		}
 		w.check(c.Pid, nil, "after a "+what+" and the reverts")
 		if rules := rulesOf(c.Pid); rules != clean {
