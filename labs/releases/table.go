@@ -130,7 +130,7 @@ func settings() []shown {
 		}})
 	}
 	return append(list, shown{Mode: "6a unlimited-neighbour", Change: "edge-stats-by-the-second", Sights: []sight{
-		{"docker compose exec -T jobs ps axo rss,args --sort -rss --no-headers", `awk`, `shop reports`},
-		{"docker compose logs --no-log-prefix jobs | { grep -i 'out of memory\\|killed process' || echo 'nothing was killed'; }", `Killed process`, `nothing was killed`},
+		{"docker compose exec -T jobs ps axo pid,ppid,rss,args --sort -rss --no-headers | cut -c1-70 | head", `awk`, `shop reports`},
+		{"docker compose logs --no-log-prefix jobs | { grep -i 'out of memory\\|killed process' || echo 'nothing was killed'; }", `Killed process .*shop`, `nothing was killed`},
 	}})
 }
