@@ -58,9 +58,9 @@ func releases() []shown {
 		}})
 	}
 	for _, leak := range []struct{ variant, at, by, load string }{
-		{"catalog-memo", "catalog-a", "memo", "-c 4 'http://us.shop.example/search?q=lamp'"},
-		{"catalog-suggest", "catalog-a", "suggest", "-c 4 'http://us.shop.example/search?q=lamp'"},
-		{"web-recorder", "web-eu", "recorder", "-c 20 'http://eu.shop.example/search?q=lamp'"},
+		{"catalog-memo", "catalog-a", "Memo", "-c 4 'http://us.shop.example/search?q=lamp'"},
+		{"catalog-suggest", "catalog-a", "Suggest", "-c 4 'http://us.shop.example/search?q=lamp'"},
+		{"web-recorder", "web-eu", "Recorder", "-c 20 'http://eu.shop.example/search?q=lamp'"},
 	} {
 		list = append(list, shown{Mode: "3a memory-leak", Change: "3a-memory-leak/" + leak.variant, Sights: []sight{
 			{"pprof -top -cum 'http://" + leak.at + ":8080/debug/pprof/heap?gc=1' 2> /dev/null | grep -E 'flat|faultlab' | head -n 12", leak.by, `flat`},
