@@ -119,36 +119,34 @@ func (s *show) edit(ctx context.Context, edits []workspace.Edit) error {
 	return nil
 }
 
-// see looks until every sight is as it must be, at most so long after it began, and shows the last look
-// at each.
+// see looks until every sight is as it must be, and gives how long after it began that was.
 func (s *show) see(ctx context.Context, began time.Time, sights []sight, bad bool, within time.Duration) (time.Duration, error) {
-	for _, look := range sights {
-		for {
-			out, err := s.look(ctx, look.Look)
-			done := err == nil && look.bad(out) == bad && (bad || look.well(out))
-			late := time.Since(began) > within
-			if done || late || ctx.Err() != nil {
-				fmt.Printf("%s%s", s.prompt(look.Look), out)
-				fmt.Printf("# after %.0f s\n", time.Since(began).Seconds())
-			}
-			switch {
-			case done:
-			case ctx.Err() != nil:
-				return 0, ctx.Err()
-			case late && err != nil:
-				return 0, err
-			case late && bad:
-				return 0, fmt.Errorf("%s does not show %q within %v", look.Look, look.Bad, within)
-			case late:
-				return 0, fmt.Errorf("%s shows %q, or not %q, after %v", look.Look, look.Bad, look.Well, within)
-			default:
-				pause(ctx, 2*time.Second)
-				continue
-			}
-			break
+	for _, g := range sights {
+		out, err := s.until(ctx, began.Add(within), g, bad)
+		fmt.Printf("%s%s# after %.0f s\n", s.prompt(g.Look), out, time.Since(began).Seconds())
+		if err != nil {
+			return 0, fmt.Errorf("within %v, %w", within, err)
 		}
 	}
 	return time.Since(began), nil
+}
+
+// until looks again and again, and gives what was seen last.
+func (s *show) until(ctx context.Context, end time.Time, g sight, bad bool) (out string, err error) {
+	for {
+		out, err = s.look(ctx, g.Look)
+		switch {
+		case err != nil:
+		case bad && !g.bad(out):
+			err = fmt.Errorf("%s does not show %q", g.Look, g.Bad)
+		case !bad && (g.bad(out) || !g.well(out)):
+			err = fmt.Errorf("%s shows %q, or not %q", g.Look, g.Bad, g.Well)
+		}
+		if err == nil || ctx.Err() != nil || time.Now().After(end) {
+			return out, err
+		}
+		pause(ctx, 2*time.Second)
+	}
 }
 
 func (g sight) bad(out string) bool  { return regexp.MustCompile(g.Bad).MatchString(out) }
@@ -163,7 +161,7 @@ func pause(ctx context.Context, d time.Duration) {
 
 func (s *show) prompt(line string) string {
 	if strings.HasPrefix(line, "faultlab ") {
-		return "$ " + strings.ReplaceAll(line, "$LAB", s.lab) + "\n"
+		return "$ " + strings.NewReplacer("$LAB", s.lab, "${LAB}", s.lab).Replace(line) + "\n"
 	}
 	return "bastion$ " + line + "\n"
 }

@@ -30,7 +30,7 @@ const (
 
 // users looks at what users get, in a row of status.
 func users(row string) sight {
-	return sight{"faultlab status --id $LAB | grep -E 'in the last|" + row + " '", row + ` .*<- suffers`, row + ` .*\d *\n`}
+	return sight{"faultlab status --id $LAB | grep -E 'in the last|segment|" + row + " '", row + ` .*<- suffers`, row + ` .*\d *\n`}
 }
 
 // all are shown in this order.
@@ -129,7 +129,7 @@ func settings() []shown {
 	for _, change := range []string{"edge-region-map", "edge-region-order"} {
 		list = append(list, shown{Mode: "7a region-latency", Change: change, Sights: []sight{
 			{"as-user eu /product/7", `zone ap-a`, `zone eu-a`},
-			{"faultlab status --id $LAB | grep -E 'SEGMENT|segment|region'", `region eu +\d+ +[\d.]+ +1[3-9]\d `, `region eu +\d+ +[\d.]+ +[89]\d `}, // the median
+			{"faultlab status --id $LAB | grep -E 'in the last|segment|region'", `region eu +\d+ +[\d.]+ +1[3-9]\d `, `region eu +\d+ +[\d.]+ +[89]\d `}, // the median
 		}})
 	}
 	return append(list, shown{Mode: "6a unlimited-neighbour", Change: "edge-stats-by-the-second", Sights: []sight{
