@@ -36,6 +36,7 @@ func TestBastionAtWork(t *testing.T) {
 		look("curl -si http://"+region+".shop.example/product/7", `^x-zone: `+zone)
 	}
 	look(`as-user eu -s /product/7 | jq .product.id`, `^7$`)
+	look(`as-user eu -sv -H 'X-Tenant: fjord' -o /dev/null /product/7 |& grep -ci '^> x-tenant'`, `^1$`)
 	look(`docker compose logs --no-log-prefix web-eu | jq -r 'select(.msg == "serving").service'`, `^web$`)
 	look(`curl -s 'http://edge.shop.internal:8404/;csv' | cut -d, -f1,2,5,18,61 | column -ts,`, `^eu +eu-a-1 +\d+ +UP`)
 	look(`pprof -top 'http://web-eu:8080/debug/pprof/heap?gc=1'`, `flat%`)

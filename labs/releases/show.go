@@ -16,7 +16,7 @@ import (
 )
 
 const (
-	comes = 2 * time.Minute // from the beginning of a deploy until all sights of it have shown
+	comes = 4 * time.Minute // from the beginning of a deploy until all sights of it have shown
 	heals = time.Minute     // from that of a rollback until none does; and for users to be well
 )
 
@@ -28,47 +28,49 @@ type show struct {
 	results []string
 }
 
-// play shows one change.
-func (s *show) play(ctx context.Context, c shown) (err error) {
+// play shows one change. It is only over when users are well again.
+func (s *show) play(ctx context.Context, c shown) error {
 	fmt.Printf("\n==== %s: %s\n", c.Mode, c.Change)
-	var shows, healed time.Duration
-	change, err := c.change()
-	if err != nil {
-		return err
+	var ended error
+	shows, healed, err := s.inAndOut(ctx, c)
+	if c.End != "" {
+		_, ended = s.beside(context.WithoutCancel(ctx), c.End)
 	}
-	defer func() { // it is only over when users are well
-		var ended error
-		if c.End != "" {
-			_, ended = s.beside(context.WithoutCancel(ctx), c.End)
-		}
-		_, well := s.see(ctx, time.Now(), []sight{users("all")}, false, heals)
-		if err = errors.Join(err, ended, well); err == nil {
-			s.results = append(s.results, fmt.Sprintf("ok    %-21s  %-30s  shown after %2.0f s, healed after %2.0f s\n", c.Mode, c.Change, shows.Seconds(), healed.Seconds()))
-			return
-		}
+	_, well := s.see(ctx, time.Now(), []sight{users("all")}, false, heals)
+	if err = errors.Join(err, ended, well); err != nil {
 		fmt.Printf("\nFAIL  %v\n", err)
 		s.results = append(s.results, fmt.Sprintf("FAIL  %-21s  %s\n", c.Mode, c.Change))
-	}()
+		return err
+	}
+	s.results = append(s.results, fmt.Sprintf("ok    %-21s  %-30s  shown after %3.0f s, healed after %2.0f s\n",
+		c.Mode, c.Change, shows.Seconds(), healed.Seconds()))
+	return nil
+}
+
+// inAndOut deploys a change, rolls it back whatever was seen of it, and gives how long it
+// took until it showed, and until it did no more.
+func (s *show) inAndOut(ctx context.Context, c shown) (shows, healed time.Duration, err error) {
+	change, err := c.change()
+	if err != nil {
+		return 0, 0, err
+	}
+	run := strings.ReplaceAll(change.Run, "\n", " && ")
 	if c.While != "" {
 		if _, err := s.beside(ctx, c.While); err != nil {
-			return err
+			return 0, 0, err
 		}
 	}
 	fmt.Printf("\n---- before\n")
 	if _, err := s.see(ctx, time.Now(), c.Sights, false, heals); err != nil {
-		return fmt.Errorf("before it is deployed: %w", err)
+		return 0, 0, fmt.Errorf("before it is deployed: %w", err)
 	}
 
 	fmt.Printf("\n---- the deploy\n")
 	began := time.Now()
 	if err := s.edit(ctx, change.Edits); err != nil {
-		return err
+		return 0, 0, err
 	}
-	deployed := fmt.Sprintf("git add -A && git diff --cached && git commit -qm %s && %s", quote(change.Message), strings.ReplaceAll(change.Run, "\n", " && "))
-	if strings.Contains(change.Run, "0008_search_rebuild") { // psql tells of the statement that was cancelled
-		deployed += " || true"
-	}
-	_, err = s.typed(ctx, deployed)
+	err = s.typed(ctx, "git add -A && git diff --cached && git commit -qm "+quote(change.Message)+" && "+run)
 	if err == nil {
 		shows, err = s.see(ctx, began, c.Sights, true, comes)
 	}
@@ -78,22 +80,21 @@ func (s *show) play(ctx context.Context, c shown) (err error) {
 
 	fmt.Printf("\n---- the rollback\n")
 	began = time.Now()
-	undo := c.Undo
-	if undo == "" {
-		undo = strings.ReplaceAll(change.Run, "\n", " && ")
+	if c.Undo != "" {
+		run = c.Undo
 	}
-	if _, rolled := s.typed(ctx, "git revert --no-edit HEAD && "+undo); rolled != nil {
-		return errors.Join(err, rolled)
+	back := s.typed(ctx, "git revert --no-edit HEAD && "+run)
+	if back == nil {
+		healed, back = s.see(ctx, began, c.Sights, false, heals)
 	}
-	if left, asked := s.asked(ctx, "git diff HEAD~2"); asked != nil || left != "" {
-		err = errors.Join(err, asked, fmt.Errorf("the rollback leaves in git: %q", left))
+	left, asked := s.asked(ctx, "git diff HEAD~2")
+	if left != "" {
+		asked = fmt.Errorf("the rollback leaves in git: %s", left)
 	}
-	var again error
-	healed, again = s.see(ctx, began, c.Sights, false, heals)
-	if again != nil {
-		err = errors.Join(err, fmt.Errorf("after the rollback: %w", again))
+	if back = errors.Join(back, asked); back != nil {
+		back = fmt.Errorf("after the rollback: %w", back)
 	}
-	return err
+	return shows, healed, errors.Join(err, back)
 }
 
 // edit puts what edits make of the shop's files into the workspace.
@@ -118,36 +119,34 @@ func (s *show) edit(ctx context.Context, edits []workspace.Edit) error {
 	return nil
 }
 
-// see looks until every sight is as it must be, at most so long after it began, and shows the last look
-// at each.
+// see looks until every sight is as it must be, and gives how long after it began that was.
 func (s *show) see(ctx context.Context, began time.Time, sights []sight, bad bool, within time.Duration) (time.Duration, error) {
-	for _, look := range sights {
-		for {
-			out, err := s.look(ctx, look.Look)
-			done := err == nil && look.bad(out) == bad && (bad || look.well(out))
-			late := time.Since(began) > within
-			if done || late || ctx.Err() != nil {
-				fmt.Printf("%s%s", s.prompt(look.Look), out)
-				fmt.Printf("# after %.0f s\n", time.Since(began).Seconds())
-			}
-			switch {
-			case done:
-			case ctx.Err() != nil:
-				return 0, ctx.Err()
-			case late && err != nil:
-				return 0, err
-			case late && bad:
-				return 0, fmt.Errorf("%s does not show %q within %v", look.Look, look.Bad, within)
-			case late:
-				return 0, fmt.Errorf("%s shows %q, or not %q, after %v", look.Look, look.Bad, look.Well, within)
-			default:
-				pause(ctx, 2*time.Second)
-				continue
-			}
-			break
+	for _, g := range sights {
+		out, err := s.until(ctx, began.Add(within), g, bad)
+		fmt.Printf("%s%s# after %.0f s\n", s.prompt(g.Look), out, time.Since(began).Seconds())
+		if err != nil {
+			return 0, fmt.Errorf("within %v, %w", within, err)
 		}
 	}
 	return time.Since(began), nil
+}
+
+// until looks again and again, and gives what was seen last.
+func (s *show) until(ctx context.Context, end time.Time, g sight, bad bool) (out string, err error) {
+	for {
+		out, err = s.look(ctx, g.Look)
+		switch {
+		case err != nil:
+		case bad && !g.bad(out):
+			err = fmt.Errorf("%s does not show %q", g.Look, g.Bad)
+		case !bad && (g.bad(out) || !g.well(out)):
+			err = fmt.Errorf("%s shows %q, or not %q", g.Look, g.Bad, g.Well)
+		}
+		if err == nil || ctx.Err() != nil || time.Now().After(end) {
+			return out, err
+		}
+		pause(ctx, 2*time.Second)
+	}
 }
 
 func (g sight) bad(out string) bool  { return regexp.MustCompile(g.Bad).MatchString(out) }
@@ -162,7 +161,7 @@ func pause(ctx context.Context, d time.Duration) {
 
 func (s *show) prompt(line string) string {
 	if strings.HasPrefix(line, "faultlab ") {
-		return "$ " + strings.ReplaceAll(line, "$LAB", s.lab) + "\n"
+		return "$ " + strings.NewReplacer("$LAB", s.lab, "${LAB}", s.lab).Replace(line) + "\n"
 	}
 	return "bastion$ " + line + "\n"
 }
@@ -180,16 +179,16 @@ func (s *show) asked(ctx context.Context, line string) (string, error) {
 	return s.run(ctx, nil, s.command, "exec", "--id", s.lab, "--", "bash", "-c", line)
 }
 
-// typed runs a line on the bastion and shows it.
-func (s *show) typed(ctx context.Context, line string) (string, error) {
+// typed runs a line on the bastion and shows it, but not what compose leaves as it is.
+func (s *show) typed(ctx context.Context, line string) error {
 	fmt.Print(s.prompt(line))
 	out, err := s.asked(ctx, line)
 	for text := range strings.Lines(out) {
-		if !strings.HasSuffix(text, "  Running \n") && !strings.HasSuffix(text, "  Running\n") { // what compose leaves alone
+		if !strings.HasSuffix(strings.TrimSpace(text), "  Running") {
 			fmt.Print(text)
 		}
 	}
-	return out, err
+	return err
 }
 
 // beside runs a line where faultlab runs, and shows it.
