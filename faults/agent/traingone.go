@@ -53,6 +53,11 @@ func (f *packetFault) absent(res probeResult) (saw string, err error) {
 		}
 		return "", errorf(Unmeasurable, "not measured again: this machine sends probes to %s at %s only", f.route.to, bitRate(asked))
 	}
+	for _, e := range f.space.effects() {
+		if e.kernel && e.order().share > 0 && e.match.matches(f.route.to, protoOf(f.route.method)) {
+			return "", errorf(Unmeasurable, "not measured again: another fault reorders what goes to %s or comes from there", f.route.to)
+		}
+	}
 	lo, _ := f.overtakings(f.effect.order(), len(res.came)-1)
 	n := overtaken(res)
 	saw = fmt.Sprintf("%d of %d answers overtook the one before", n, len(res.came))
