@@ -48,7 +48,7 @@ func releases() []shown {
 				{"query 'workers_busy / workers_max'", `^1  \{`, `^0(\.[0-4]\d*)?  \{`},
 				{`curl -sf 'http://checkout:8080/debug/pprof/goroutine?debug=1' | awk -v RS= '/partner\).post/ { n += $1; print } END { print n + 0 " wait for the partner" }'`,
 					`(?m)^1[3-6] wait`, `(?m)^[0-5] wait`},
-				{"traces --route checkout --limit 3", `wait for a worker`, `checkout +\d\d\d`},
+				{"traces --route checkout --limit 3", `no place was free`, `checkout +\d\d\d`},
 			}})
 	}
 	for _, w := range [][2]string{{"web-suggestions", "web-us-a"}, {"web-suggestions-eu", "web-eu"}, {"web-suggestions-ap", "web-ap"}} {
