@@ -116,9 +116,9 @@ func proveGone(ctx context.Context, sp space, e effect, r route) (*Measurement, 
 			return nil, errorf(NoProbe, "not measured again: %s does not answer any more", r.to)
 		}
 		rest := median(res.rtts) - r.bare - left.delay
-		if was.jitter == 0 && left.jitter == 0 && len(res.rtts) > 0 {
-			// Nothing is faster than a delay that is still there: the quickest
-			// one is proof, however late a busy machine makes the others.
+		if was.jitter == 0 && left.spreads == nil && len(res.rtts) > 0 {
+			// Nothing is faster than a delay that is still there: the quickest one is
+			// proof, however late a busy machine or netem's order makes the others.
 			rest = slices.Min(res.rtts) - r.quickest - left.delay
 		}
 		if lossGone(res.lost(), res.sent, left) && (was.delay == 0 || delayGone(rest, was.delay)) &&
