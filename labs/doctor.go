@@ -29,7 +29,7 @@ type Health struct {
 }
 
 // Doctor looks at the machine, the engine, the images and the kernel. It starts
-// the agent once, for a moment, to ask the kernel of the engine's machine.
+// the agent once, for a moment, to ask the kernel of the engine's machine; see dual, too.
 func Doctor(ctx context.Context) Health {
 	h := Health{OK: true}
 	add := func(f Finding) {
@@ -59,6 +59,7 @@ func Doctor(ctx context.Context) Health {
 	add(Finding{Name: "memory", OK: info.MemoryBytes >= 1<<30, Detail: fmt.Sprintf("%.1f GiB, %d processors", float64(info.MemoryBytes)/(1<<30), info.CPUs), Remedy: "a lab takes up to 400 MiB; give the engine at least 1 GiB"})
 	baseImage(ctx, e, add)
 	h.NetworkBackend = kernel(ctx, e, add)
+	add(dual(ctx, e))
 	leftovers(ctx, e, add)
 	return h
 }

@@ -43,7 +43,7 @@ func newSite(t *testing.T) *site {
 	s := &site{e: e, id: fmt.Sprintf("mon%d", os.Getpid()%100000), registry: set.Registry, dir: t.TempDir()}
 	t.Cleanup(func() { labs.Remove(context.Background(), e, s.id, nil) })
 	s.net = netip.MustParsePrefix(fmt.Sprintf("10.214.%d.0/24", os.Getpid()%250))
-	if _, err := e.CreateNetwork(t.Context(), control.Name(s.id, "shop"), s.net, true, control.Labels(s.id, control.RoleShop, false)); err != nil {
+	if _, err := e.CreateNetwork(t.Context(), control.Name(s.id, "shop"), []netip.Prefix{s.net}, true, control.Labels(s.id, control.RoleShop, false)); err != nil {
 		t.Fatal(err)
 	}
 	files, err := workspace.Files("10.214.0")

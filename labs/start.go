@@ -75,6 +75,7 @@ func Start(ctx context.Context, e *engine.Engine, o StartOptions, say func(contr
 		}
 	}
 	cfg.Control, cfg.Registry, cfg.CreatedAt = set.Control, set.Registry, time.Now()
+	cfg.IPv4Alone, _ = ipv4Alone("/proc")
 	order := control.Order{Lab: lab.ID, Variant: lab.Variant.ID, Profile: o.Profile, Export: o.Export}
 	ready, err := launch(ctx, e, cfg, order, lab.Scenario, say)
 	if err != nil {

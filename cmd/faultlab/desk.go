@@ -74,6 +74,9 @@ func printStatus(cmd *cobra.Command, s control.Status) error {
 	}
 	fmt.Fprintf(cmd.OutOrStdout(), "Lab %s, scenario %s, %s. Users in the last %d s (%.0f requests/s); wanted: %s.\n\n",
 		s.ID, s.Scenario, paged, s.Seconds, s.Rate, s.Want)
+	if s.IPv4Alone != "" {
+		fmt.Fprintf(cmd.OutOrStdout(), "Users come over IPv4 alone: %s.\n\n", s.IPv4Alone)
+	}
 	fmt.Fprintln(w, "segment\trequests\tsuccess %\tp50 ms\tp95 ms\tp99 ms\t\t")
 	for _, g := range s.Segments {
 		mark := ""

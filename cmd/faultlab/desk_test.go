@@ -19,6 +19,7 @@ func TestStatusTellsOfPages(t *testing.T) {
 		not    string
 	}{
 		"nobody":   {control.Status{ID: "a1"}, "nobody was paged", "On the pager"},
+		"IPv4":     {control.Status{IPv4Alone: "it is refused"}, "\n\nUsers come over IPv4 alone: it is refused.\n\n", "On the pager"},
 		"somebody": {control.Status{ID: "a1", Since: at}, ", paged 16:20:00.", "nobody"},
 		"an alert": {control.Status{Pages: []control.Event{{At: at, Text: "firing: NoZoneLeft"}}}, "On the pager:\n  16:20:00  firing: NoZoneLeft\n", "paged 16"},
 	} {

@@ -24,6 +24,7 @@ func newTraffic() *cobra.Command {
 		},
 	}
 	cmd.Flags().StringVar(&c.Edge, "edge", "", "`host:port` where users enter")
+	cmd.Flags().StringVar(&c.Edge6, "edge6", "", "`host:port` where those with IPv6 enter; without, all come over IPv4")
 	cmd.Flags().Float64Var(&c.Rate, "rate", 45, "arrivals per second; 0 waits until a rate is set")
 	cmd.Flags().Uint64Var(&c.Seed, "seed", 1, "the same seed sends the same requests at the same times")
 	cmd.Flags().Float64Var(&c.Shape.Swing, "swing", 0.08, "how far the rate goes up and down over a day of twelve minutes, as a `share` of the mean")

@@ -20,7 +20,7 @@ func TestContainerNames(t *testing.T) {
 	key, value, _ := strings.Cut(b.label, "=")
 	id := value
 	subnet := netip.PrefixFrom(netip.AddrFrom4([4]byte{10, 213, byte(rand.IntN(256)), 0}), 24)
-	network, err := b.CreateNetwork(t.Context(), "faultlab-test-"+id, subnet, true, map[string]string{key: value})
+	network, err := b.CreateNetwork(t.Context(), "faultlab-test-"+id, []netip.Prefix{subnet}, true, map[string]string{key: value})
 	must(t, err)
 	t.Cleanup(func() { must(t, b.RemoveNetwork(clean, network)) })
 	join := func(aliases ...string) func(*engine.Spec) {

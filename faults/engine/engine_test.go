@@ -71,7 +71,7 @@ func TestContainers(t *testing.T) {
 
 	t.Run("network, address and alias", func(t *testing.T) {
 		subnet := netip.MustParsePrefix("10.199.251.0/24")
-		n, err := e.CreateNetwork(ctx, "faultlab-engine-test", subnet, true, map[string]string{k: v})
+		n, err := e.CreateNetwork(ctx, "faultlab-engine-test", []netip.Prefix{subnet}, true, map[string]string{k: v})
 		if err != nil {
 			t.Fatal(err)
 		}

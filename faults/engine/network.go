@@ -17,27 +17,38 @@ type Network struct {
 	Internal bool
 }
 
-// CreateNetwork makes a bridge network with one IPv4 subnet; internal ones have
-// no way out of the machine. Containers that ask for no address get one of the subnet's
-// upper half: those of the lower half, but for the first, are free to be asked for.
-func (e *Engine) CreateNetwork(ctx context.Context, name string, subnet netip.Prefix, internal bool, labels map[string]string) (string, error) {
-	r, err := e.cli.NetworkCreate(ctx, name, network.CreateOptions{
-		Driver: "bridge", Internal: internal, Labels: labels,
-		IPAM: &network.IPAM{Config: []network.IPAMConfig{{
-			Subnet: subnet.String(), IPRange: upperHalf(subnet).String(), Gateway: subnet.Masked().Addr().Next().String(),
-		}}},
-	})
+// CreateNetwork makes a bridge network with one IPv4 subnet, and one IPv6 subnet where
+// there are two; internal ones have no way out of the machine. Containers that ask for no
+// address get one of the subnet's upper half: those of the lower half, but for the first,
+// are free to be asked for.
+func (e *Engine) CreateNetwork(ctx context.Context, name string, subnets []netip.Prefix, internal bool, labels map[string]string) (string, error) {
+	o := network.CreateOptions{Driver: "bridge", Internal: internal, Labels: labels, IPAM: &network.IPAM{}}
+	for _, s := range subnets {
+		c := network.IPAMConfig{Subnet: s.String(), IPRange: upperHalf(s).String(), Gateway: s.Masked().Addr().Next().String()}
+		if s.Addr().Is6() {
+			yes := true
+			o.EnableIPv6 = &yes
+			if internal {
+				// An engine before 27 has no rules that keep IPv6 inside. It gives every
+				// container a default route, though; this one leads to nobody.
+				c.AuxAddress = map[string]string{"DefaultGatewayIPv6": upperHalf(s).Addr().String()}
+			}
+		}
+		o.IPAM.Config = append(o.IPAM.Config, c)
+	}
+	r, err := e.cli.NetworkCreate(ctx, name, o)
 	if err != nil {
-		return "", fmt.Errorf("create network %s (%s): %w", name, subnet, err)
+		return "", fmt.Errorf("create network %s (%s): %w", name, subnets, err)
 	}
 	return r.ID, nil
 }
 
-// upperHalf gives the upper half of an IPv4 subnet of up to 31 bits.
+// upperHalf gives the upper half of a subnet that is more than one address.
 func upperHalf(subnet netip.Prefix) netip.Prefix {
-	a := subnet.Masked().Addr().As4()
+	a := subnet.Masked().Addr().AsSlice()
 	a[subnet.Bits()/8] |= 0x80 >> (subnet.Bits() % 8)
-	return netip.PrefixFrom(netip.AddrFrom4(a), subnet.Bits()+1)
+	half, _ := netip.AddrFromSlice(a) // it has the length of an address
+	return netip.PrefixFrom(half, subnet.Bits()+1)
 }
 
 // Networks lists the networks that carry all the labels.

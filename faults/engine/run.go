@@ -56,7 +56,7 @@ type Spec struct {
 // Join puts a container into a network.
 type Join struct {
 	Network string
-	IP      netip.Addr // zero: the engine chooses
+	IP, IP6 netip.Addr // zero: the engine chooses; there is no IPv6 where the network has none
 	Aliases []string
 }
 
@@ -143,8 +143,8 @@ func (s Spec) config() (*container.Config, *container.HostConfig, []*network.End
 	var nets []*network.EndpointSettings
 	for _, j := range s.Networks {
 		ep := &network.EndpointSettings{Aliases: j.Aliases}
-		if j.IP.IsValid() {
-			ep.IPAMConfig = &network.EndpointIPAMConfig{IPv4Address: j.IP.String()}
+		if j.IP.IsValid() || j.IP6.IsValid() {
+			ep.IPAMConfig = &network.EndpointIPAMConfig{IPv4Address: text(j.IP), IPv6Address: text(j.IP6)}
 		}
 		nets = append(nets, ep)
 	}
@@ -155,4 +155,12 @@ func (s Spec) config() (*container.Config, *container.HostConfig, []*network.End
 		host.NetworkMode = container.NetworkMode(s.Networks[0].Network)
 	}
 	return cfg, host, nets
+}
+
+// text is an address as the engine wants it; "" for none.
+func text(a netip.Addr) string {
+	if !a.IsValid() {
+		return ""
+	}
+	return a.String()
 }

@@ -16,7 +16,7 @@ import (
 
 // Fresh sends its searches from where the users are, with queries of another seed each time.
 func (w world) Fresh(ctx context.Context, count int, over time.Duration) ([]traffic.FreshSearch, error) {
-	r, err := w.inTraffic(ctx, "shop", "traffic", "fresh", "--edge", host(w.users, 10).String()+":80",
+	r, err := w.inTraffic(ctx, "shop", "traffic", "fresh", "--edge", host(w.users, edgeHost).String()+":80",
 		"--count", fmt.Sprint(count), "--every", (over / time.Duration(count)).String(), "--seed", fmt.Sprint(rand.Uint64()))
 	if err != nil {
 		return nil, err

@@ -57,6 +57,8 @@ type Config struct {
 	Token     string        `json:"token"`    // what the API asks for
 	CreatedAt time.Time     `json:"created_at"`
 	TTL       time.Duration `json:"ttl"` // the lab removes itself after this time
+
+	IPv4Alone string `json:"ipv4_alone,omitempty"` // why users must not come over IPv6; "": they may
 }
 
 // Order says what is to be played. It comes with the call that starts the lab and is

@@ -37,6 +37,7 @@ type Control struct {
 
 	life        context.Context // ends with this process; what outlives a request runs on it
 	shop, users netip.Prefix
+	users6      netip.Prefix // not valid: users come over IPv4 alone
 	uplinks     *uplinks
 	links       *links
 	traces      *collector.Client

@@ -136,6 +136,14 @@ func TestCandidates(t *testing.T) {
 	if host(p, 53).String() != "10.213.4.53" || prefix3(p) != "10.213.4" {
 		t.Errorf("%s, %s", host(p, 53), prefix3(p))
 	}
+	for net, want := range map[string]string{"10.213.4.0/24": "fd25:bf62:799e:4::10", "10.213.0.0/24": "fd25:bf62:799e::10", "10.213.255.0/24": "fd25:bf62:799e:ff::10"} {
+		if p6 := beside(pre(net)); p6.Bits() != 64 || host6(p6, 10).String() != want || prefix6(p6)+"::10" != want || !pool6.Overlaps(p6) {
+			t.Errorf("beside %s is %s, with %s; want %s", net, p6, host6(p6, 10), want)
+		}
+	}
+	if host6(netip.Prefix{}, 10).IsValid() || prefix6(netip.Prefix{}) != "" {
+		t.Error("there are addresses where there is no subnet")
+	}
 }
 
 func TestClocks(t *testing.T) {

@@ -18,7 +18,7 @@ func (c *Control) resume(ctx context.Context) error {
 	if c.shop, err = netip.ParsePrefix(st.Shop); err != nil {
 		return err
 	}
-	if c.users, err = netip.ParsePrefix(st.Users); err != nil {
+	if err := c.sameUsersNetwork(st); err != nil {
 		return err
 	}
 	c.line.add(Event{Actor: "system", Kind: "phase", Text: "control is back after a restart"})

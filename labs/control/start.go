@@ -84,13 +84,13 @@ func (c *Control) accept(o Order) error {
 func (c *Control) bringUp(ctx context.Context, say func(Progress)) error {
 	say(Progress{Phase: "containers", Text: "networks and bastion"})
 	var err error
-	if c.shop, err = createNetwork(ctx, c.eng, c.cfg.ID, "shop", true); err != nil {
+	if c.shop, err = createNetwork(ctx, c.eng, c.cfg.ID, "shop", false); err != nil {
 		return err
 	}
-	if c.users, err = createNetwork(ctx, c.eng, c.cfg.ID, "users", true); err != nil {
+	if err := c.keep.set(func(s *State) { s.Shop = c.shop.String() }); err != nil {
 		return err
 	}
-	if err := c.keep.set(func(s *State) { s.Shop, s.Users = c.shop.String(), c.users.String() }); err != nil {
+	if err := c.usersNetwork(ctx); err != nil {
 		return err
 	}
 	if err := c.startBastion(ctx); err != nil {
@@ -126,7 +126,10 @@ func (c *Control) bringUp(ctx context.Context, say func(Progress)) error {
 func (c *Control) startBastion(ctx context.Context) error {
 	s := c.bastionLike(RoleBastion)
 	s.Hostname = "bastion"
-	s.Networks, s.NoNetwork = []engine.Join{{Network: Name(c.cfg.ID, "shop"), IP: host(c.shop, 5)}}, false
+	s.Networks, s.NoNetwork = []engine.Join{
+		{Network: Name(c.cfg.ID, "shop"), IP: host(c.shop, 5)},
+		{Network: Name(c.cfg.ID, "users"), IP: host(c.users, 5), IP6: host6(c.users6, 5)}, // for as-user -6
+	}, false
 	s.DNS = []string{host(c.shop, 53).String()}
 	_, err := c.eng.Run(ctx, s)
 	return err
@@ -145,10 +148,13 @@ func (c *Control) bastionLike(role string) engine.Spec {
 }
 
 func (c *Control) startTraffic(ctx context.Context) error {
+	cmd := []string{"--edge", host(c.users, edgeHost).String() + ":80", "--rate", "0", "--seed", fmt.Sprint(c.cfg.Seed)}
+	if edge := host6(c.users6, edgeHost); edge.IsValid() {
+		cmd = append(cmd, "--edge6", "["+edge.String()+"]:80")
+	}
 	_, err := c.eng.Run(ctx, engine.Spec{
-		Name: Name(c.cfg.ID, RoleTraffic), Image: c.cfg.Registry + "/traffic:1", Labels: Labels(c.cfg.ID, RoleTraffic, false),
-		Cmd:      []string{"--edge", host(c.users, 10).String() + ":80", "--rate", "0", "--seed", fmt.Sprint(c.cfg.Seed)},
-		Networks: []engine.Join{{Network: Name(c.cfg.ID, "users"), IP: host(c.users, 100)}},
+		Name: Name(c.cfg.ID, RoleTraffic), Image: c.cfg.Registry + "/traffic:1", Labels: Labels(c.cfg.ID, RoleTraffic, false), Cmd: cmd,
+		Networks: []engine.Join{{Network: Name(c.cfg.ID, "users"), IP: host(c.users, 100), IP6: host6(c.users6, 100)}},
 		Restart:  "always", MemoryBytes: 128 << 20, LogMaxSize: "20m", LogMaxFiles: 3,
 	})
 	return err
@@ -188,7 +194,7 @@ func (c *Control) fillWorkspace(ctx context.Context) error {
 	}
 	env, err := workspace.Env{
 		Project: "shop-" + c.cfg.ID, ShopNetwork: Name(c.cfg.ID, "shop"), UsersNetwork: Name(c.cfg.ID, "users"),
-		ShopNet: prefix3(c.shop), UsersNet: prefix3(c.users), Registry: c.cfg.Registry, Monitoring: c.monitored(),
+		ShopNet: prefix3(c.shop), UsersNet: prefix3(c.users), UsersNet6: prefix6(c.users6), Registry: c.cfg.Registry, Monitoring: c.monitored(),
 	}.Text()
 	if err != nil {
 		return err
@@ -248,7 +254,7 @@ func (c *Control) composeUp(ctx context.Context, say func(Progress)) error {
 	}
 }
 
-// edgeHost is the host part of the edge's address, as compose.yaml has it.
+// edgeHost is the host part of the edge's addresses, as compose.yaml has it.
 const edgeHost = 10
 
 // probes are addresses in the shop's network that answer as long as the shop

@@ -28,8 +28,10 @@ type State struct {
 	PagerSeq int            `json:"pager_seq"`
 	Firing   []pager.Notice `json:"firing"` // what it told of that has not ended
 
-	Shop  string `json:"shop_subnet"`  // e.g. 10.213.4.0/24
-	Users string `json:"users_subnet"` // where traffic is
+	Shop      string `json:"shop_subnet"`   // e.g. 10.213.4.0/24
+	Users     string `json:"users_subnet"`  // where traffic is
+	Users6    string `json:"users_subnet6"` // its IPv6 subnet; "": it has none
+	IPv4Alone string `json:"ipv4_alone"`    // and why not
 
 	FirstLook   time.Time `json:"first_look,omitzero"`   // the trainee's first action of any kind
 	FirstChange time.Time `json:"first_change,omitzero"` // the first that changed something: the trainee's, or a team's that they paged

@@ -15,7 +15,7 @@ func TestStatusBySegment(t *testing.T) {
 	c := running(t, "3a-memory-leak", "")
 	c.rec = sli.NewRecorder()
 	seg := func(tenant, route string, n, failed int, ms float64) traffic.Segment {
-		return traffic.Segment{Who: traffic.Group{Region: "us", Route: route, Version: "7.1", Tenant: tenant, Device: "ios", Cohort: "control"},
+		return traffic.Segment{Who: traffic.Group{Region: "us", Route: route, Version: "7.1", Tenant: tenant, Device: "ios", Cohort: "control", IP: "6"},
 			N: n, OK: n - failed, Errs: traffic.Errors{Status: failed}, MS: slices.Repeat([]float64{ms}, n)}
 	}
 	for s := time.Now().Unix() - 30; s < time.Now().Unix(); s++ {
@@ -34,7 +34,7 @@ func TestStatusBySegment(t *testing.T) {
 		}
 	}
 	want := "all suffers, region us suffers, route basket suffers, route home suffers, route upload, version 7.1 suffers, " +
-		"tenant aurora, tenant fjord, tenant greenleaf suffers, tenant harbour suffers, device ios suffers, cohort control suffers"
+		"tenant aurora, tenant fjord, tenant greenleaf suffers, tenant harbour suffers, device ios suffers, cohort control suffers, ip 6 suffers"
 	if text := strings.Join(got, ", "); text != want {
 		t.Errorf("got  %s\nwant %s", text, want)
 	}

@@ -121,7 +121,7 @@ func (l *lab) labels(role string, visible bool) map[string]string {
 
 func (l *lab) network(t *testing.T, name, subnet string, labels map[string]string) {
 	t.Helper()
-	id, err := l.e.CreateNetwork(t.Context(), name, netip.MustParsePrefix(subnet), true, labels)
+	id, err := l.e.CreateNetwork(t.Context(), name, []netip.Prefix{netip.MustParsePrefix(subnet)}, true, labels)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,6 +6,7 @@
 package traffic
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -26,6 +27,7 @@ const maxBehind = 2 * time.Second
 // Config says whom to send what.
 type Config struct {
 	Edge           string        // host:port where users enter
+	Edge6          string        // the same over IPv6; "": all users come over IPv4
 	Rate           float64       // arrivals per second at the start; 0 = paused, up to MaxRate
 	Seed           uint64        // of the plan
 	Shape          Shape         // of the plan
@@ -40,6 +42,7 @@ type Status struct {
 	Outstanding int     `json:"outstanding"` // of these, not ended yet
 	Seed        uint64  `json:"seed"`
 	Edge        string  `json:"edge"`
+	Edge6       string  `json:"edge6,omitempty"`
 }
 
 // Generator sends requests and writes a line of JSON per second.
@@ -47,10 +50,13 @@ type Generator struct {
 	config Config
 	out    io.Writer
 	tally  *tally
-	users  map[string]*users
+	users  map[way]*users
 	rates  chan rateChange
 	done   chan struct{}
 }
+
+// way is how users come: from a region, over a version of IP.
+type way struct{ region, ip string }
 
 type rateChange struct {
 	rate    float64
@@ -77,12 +83,14 @@ func New(c Config, out io.Writer) (*Generator, error) {
 		return nil, err
 	}
 	g := &Generator{
-		config: c, out: out, tally: newTally(time.Now), users: map[string]*users{},
+		config: c, out: out, tally: newTally(time.Now), users: map[way]*users{},
 		rates: make(chan rateChange), done: make(chan struct{}),
 	}
 	run, count, pages := newRun(), new(atomic.Int64), newKnown()
 	for _, region := range regions {
-		g.users[region.value] = newUsers(region.value, c.Edge, run, c.Timeout, count, pages)
+		for ip, edge := range map[string]string{IPv4: c.Edge, IPv6: cmp.Or(c.Edge6, c.Edge)} {
+			g.users[way{region.value, ip}] = newUsers(region.value, edge, run, c.Timeout, count, pages)
+		}
 	}
 	return g, nil
 }
@@ -135,14 +143,14 @@ func (g *Generator) Status() Status {
 	defer g.tally.mu.Unlock()
 	return Status{
 		TargetRate: g.tally.rate, Sent: g.tally.total, Outstanding: g.tally.outstanding,
-		Seed: g.config.Seed, Edge: g.config.Edge,
+		Seed: g.config.Seed, Edge: g.config.Edge, Edge6: g.config.Edge6,
 	}
 }
 
 // arrive sends each request of the plan when it is due.
 func (g *Generator) arrive(ctx context.Context) {
 	plan := NewPlan(g.config.Seed, g.config.Shape)
-	next := plan.Next()
+	next := g.next(plan)
 	rate, left, since := g.config.Rate, next.Gap, time.Now() // left: mean gaps still to wait, from since
 	timer := time.NewTimer(0)
 	defer timer.Stop()
@@ -165,13 +173,22 @@ func (g *Generator) arrive(ctx context.Context) {
 		case <-fire:
 			lag := time.Since(due)
 			g.start(ctx, next, lag)
-			next = plan.Next()
+			next = g.next(plan)
 			left, since = next.Gap, due
 			if lag > maxBehind {
 				since = time.Now()
 			}
 		}
 	}
+}
+
+// next is what the plan has next. Where there is no way in over IPv6, all come over IPv4.
+func (g *Generator) next(p *Plan) Request {
+	r := p.Next()
+	if g.config.Edge6 == "" {
+		r.IP = IPv4
+	}
+	return r
 }
 
 func duration(gaps, rate float64) time.Duration {
@@ -190,7 +207,7 @@ func (g *Generator) start(ctx context.Context, r Request, lag time.Duration) {
 	}
 	began := time.Now()
 	go func() {
-		o, placed := g.users[r.Region].send(ctx, r)
+		o, placed := g.users[way{r.Region, r.IP}].send(ctx, r)
 		if ctx.Err() == nil {
 			g.tally.ended(r, o, time.Since(began), placed)
 		}

@@ -14,6 +14,7 @@ type Group struct {
 	Tenant  string // whose shop it is
 	Device  string // what the app runs on
 	Cohort  string // of the experiment that the app takes part in
+	IP      string // version of IP over which it comes: IPv4 or IPv6
 }
 
 // Dimension is one of the things by which requests are told apart.
@@ -40,6 +41,7 @@ var Dimensions = []Dimension{
 	{"tenant", func(g *Group) *string { return &g.Tenant }},
 	{"device", func(g *Group) *string { return &g.Device }},
 	{"cohort", func(g *Group) *string { return &g.Cohort }},
+	{"ip", func(g *Group) *string { return &g.IP }},
 }
 
 // Has tells whether g has all that some has; what some leaves empty may be anything.

@@ -5,7 +5,7 @@ import "testing"
 func TestGroupAsText(t *testing.T) {
 	for _, g := range []Group{
 		{},
-		{Region: "eu", Route: Home, Version: "7.1", Tenant: "fjord", Device: "ios", Cohort: "control"},
+		{Region: "eu", Route: Home, Version: "7.1", Tenant: "fjord", Device: "ios", Cohort: "control", IP: IPv6},
 		{Tenant: "harbour"},
 	} {
 		text, err := g.MarshalText()
@@ -17,7 +17,7 @@ func TestGroupAsText(t *testing.T) {
 			t.Errorf("%+v is written as %q, read as %+v, %v", g, text, got, err)
 		}
 	}
-	for _, text := range []string{"", "eu", "eu home 7.1 fjord ios", "eu home 7.1 fjord ios control more"} {
+	for _, text := range []string{"", "eu", "eu home 7.1 fjord ios control", "eu home 7.1 fjord ios control 6 more"} {
 		if err := new(Group).UnmarshalText([]byte(text)); err == nil {
 			t.Errorf("%q is a group", text)
 		}
@@ -25,7 +25,7 @@ func TestGroupAsText(t *testing.T) {
 }
 
 func TestGroupHas(t *testing.T) {
-	g := Group{Region: "eu", Route: Home, Version: "7.1", Tenant: "fjord", Device: "ios", Cohort: "control"}
+	g := Group{Region: "eu", Route: Home, Version: "7.1", Tenant: "fjord", Device: "ios", Cohort: "control", IP: IPv4}
 	if !g.Has(&Group{}) || !g.Has(&g) {
 		t.Error("a group lacks nothing, or itself")
 	}

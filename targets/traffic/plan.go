@@ -19,6 +19,12 @@ const (
 	Upload   = "upload"
 )
 
+// The versions of IP.
+const (
+	IPv4 = "4"
+	IPv6 = "6"
+)
+
 // weighted is one value and its share in percent.
 type weighted struct {
 	value   string
@@ -33,6 +39,7 @@ var (
 	tenants  = []weighted{{"aurora", 55}, {"fjord", 20}, {"greenleaf", 15}, {"harbour", 10}}
 	devices  = []weighted{{"android", 45}, {"ios", 35}, {"desktop", 20}}
 	cohorts  = []weighted{{"control", 90}, {"green-button", 10}}
+	ips      = []weighted{{IPv4, 60}, {IPv6, 40}}
 )
 
 // visitsPerConnection is how many requests a device sends, on average, before
@@ -90,7 +97,7 @@ func (p *Plan) Next() Request {
 		Gap: p.rhythm.stretch(p.random.ExpFloat64()),
 		Group: Group{
 			Region: p.pick(regions), Route: p.pick(routes), Version: p.pick(versions),
-			Tenant: p.pick(tenants), Device: p.pick(devices), Cohort: p.pick(cohorts),
+			Tenant: p.pick(tenants), Device: p.pick(devices), Cohort: p.pick(cohorts), IP: p.pick(ips),
 		},
 		Leaves: p.random.IntN(visitsPerConnection) == 0,
 	}

@@ -33,7 +33,7 @@ func TestPlanHasTheShares(t *testing.T) {
 			counts[d.Of(r.Group)]++
 		}
 	}
-	for _, table := range [][]weighted{regions, routes, versions, tenants, devices, cohorts} {
+	for _, table := range [][]weighted{regions, routes, versions, tenants, devices, cohorts, ips} {
 		for _, w := range table {
 			if got := 100 * float64(counts[w.value]) / n; math.Abs(got-float64(w.percent)) > 1 {
 				t.Errorf("%s is %.1f %%; want %d", w.value, got, w.percent)
@@ -46,7 +46,7 @@ func TestPlanHasTheShares(t *testing.T) {
 }
 
 func TestTablesAddUp(t *testing.T) {
-	for _, table := range [][]weighted{regions, routes, versions, tenants, devices, cohorts} {
+	for _, table := range [][]weighted{regions, routes, versions, tenants, devices, cohorts, ips} {
 		sum := 0
 		for _, w := range table {
 			sum += w.percent

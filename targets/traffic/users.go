@@ -21,7 +21,7 @@ const (
 	usualPage = 64 << 10
 )
 
-// users send the requests of one region over connections of their own.
+// users send the requests of one region over one version of IP, on connections of their own.
 type users struct {
 	edge    string // host:port
 	host    string // the name the users know, e.g. eu.shop.example

@@ -49,6 +49,7 @@ type Env struct {
 	UsersNetwork string
 	ShopNet      string // first three octets of its /24, e.g. "10.88.4"
 	UsersNet     string
+	UsersNet6    string // first half of its /64, e.g. "fd00:88:4:5"; "": it has IPv4 alone
 	Registry     string // e.g. "registry.shop.internal/3fa9"
 	Monitoring   bool   // whether Prometheus and Alertmanager run here
 }
@@ -60,6 +61,9 @@ func (e Env) Text() (string, error) {
 	}
 	if err := checkNet("users network", e.UsersNet); err != nil {
 		return "", err
+	}
+	if a, err := netip.ParseAddr(e.UsersNet6 + "::"); err != nil || !a.Is6() || a.Is4In6() {
+		return "", fmt.Errorf("users network is %q in IPv6; want up to four groups such as fd00:88:4:5, or none", e.UsersNet6)
 	}
 	for _, f := range []struct{ name, value string }{
 		{"project", e.Project}, {"shop network's name", e.ShopNetwork},
@@ -80,8 +84,9 @@ SHOP_NETWORK=%s
 USERS_NETWORK=%s
 SHOP_NET=%s
 USERS_NET=%s
+USERS_NET6=%s
 REGISTRY=%s
-`, e.Project, profiles, e.ShopNetwork, e.UsersNetwork, e.ShopNet, e.UsersNet, e.Registry), nil
+`, e.Project, profiles, e.ShopNetwork, e.UsersNetwork, e.ShopNet, e.UsersNet, e.UsersNet6, e.Registry), nil
 }
 
 func checkNet(what, octets string) error {

@@ -24,9 +24,9 @@ func TestFilesAndEnv(t *testing.T) {
 	if _, ok := f[".env"]; ok || !strings.Contains(f[".gitignore"], ".env\n") {
 		t.Error(".env is in git; want it ignored")
 	}
-	good := Env{"shop-x", "x_shop", "x_users", "10.88.4", "10.88.5", "registry.shop.internal/ab12", true}
+	good := Env{"shop-x", "x_shop", "x_users", "10.88.4", "10.88.5", "fd00:88:4:5", "registry.shop.internal/ab12", true}
 	text, err := good.Text()
-	if err != nil || !strings.Contains(text, "\nSHOP_NET=10.88.4\n") {
+	if err != nil || !strings.Contains(text, "\nSHOP_NET=10.88.4\n") || !strings.Contains(text, "\nUSERS_NET6=fd00:88:4:5\n") {
 		t.Errorf("%v, %s", err, text)
 	}
 	for _, v := range regexp.MustCompile(`\$\{(\w+)\}`).FindAllStringSubmatch(f["compose.yaml"], -1) {
@@ -35,10 +35,12 @@ func TestFilesAndEnv(t *testing.T) {
 		}
 	}
 	for _, bad := range []Env{
-		{"shop x", "a", "b", "10.88.4", "10.88.5", "r", false},
-		{"shop-x", "a", "b", "10.88.4.0", "10.88.5", "r", false},
-		{"shop-x", "a", "b", "10.88.4", "10.88", "r", false},
-		{"shop-x", "a", "b", "10.88.4", "10.88.5", "", false},
+		{"shop x", "a", "b", "10.88.4", "10.88.5", "", "r", false},
+		{"shop-x", "a", "b", "10.88.4.0", "10.88.5", "", "r", false},
+		{"shop-x", "a", "b", "10.88.4", "10.88", "", "r", false},
+		{"shop-x", "a", "b", "10.88.4", "10.88.5", "10.88", "r", false},
+		{"shop-x", "a", "b", "10.88.4", "10.88.5", "fd00:88:4:5::", "r", false},
+		{"shop-x", "a", "b", "10.88.4", "10.88.5", "", "", false},
 	} {
 		if _, err := bad.Text(); err == nil {
 			t.Errorf("%+v is taken; want an error", bad)
