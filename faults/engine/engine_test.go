@@ -86,6 +86,15 @@ func TestContainers(t *testing.T) {
 		if err != nil || u.MemoryBytes == 0 || u.LimitBytes != 64<<20 {
 			t.Fatalf("usage: %+v, %v", u, err)
 		}
+		if err := e.Disconnect(ctx, n, id); err != nil {
+			t.Fatal(err)
+		}
+		if err := e.Connect(ctx, n, id, netip.MustParseAddr("10.199.251.8")); err != nil {
+			t.Fatal(err)
+		}
+		if c, err = e.Inspect(ctx, id); err != nil || c.Networks["faultlab-engine-test"] != "10.199.251.8" {
+			t.Errorf("moved: %v, %v", c.Networks, err)
+		}
 		other := run(t, e, engine.Spec{Env: map[string]string{"ROLE": "sleep"}, Networks: []engine.Join{{Network: "faultlab-engine-test"}}})
 		c, err = e.Inspect(ctx, other)
 		if got, _ := netip.ParseAddr(c.Networks["faultlab-engine-test"]); err != nil || !netip.MustParsePrefix("10.199.251.128/25").Contains(got) {

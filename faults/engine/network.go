@@ -67,6 +67,15 @@ func (e *Engine) RemoveNetwork(ctx context.Context, id string) error {
 	return nil
 }
 
+// Connect puts a container into a network, at an address there.
+func (e *Engine) Connect(ctx context.Context, networkID, id string, at netip.Addr) error {
+	end := &network.EndpointSettings{IPAMConfig: &network.EndpointIPAMConfig{IPv4Address: at.String()}}
+	if err := e.cli.NetworkConnect(ctx, networkID, id, end); err != nil {
+		return fmt.Errorf("put container %s into network %s at %s: %w", id, networkID, at, err)
+	}
+	return nil
+}
+
 // Disconnect takes a container out of a network, by force where it does not run.
 func (e *Engine) Disconnect(ctx context.Context, networkID, id string) error {
 	if err := e.cli.NetworkDisconnect(ctx, networkID, id, true); err != nil && !IsNotFound(err) {

@@ -152,6 +152,8 @@ checks: [{id: users, proof: V1, kind: slo, slo: {success: 99}}]
 		"unknown kind":             {strings.Replace(good, "kind: slo", "kind: guess", 1), caught, "guess"},
 		"unknown var":              {strings.Replace(good, "title: t", "title: ${y}", 1), caught, "${y}"},
 		"check without its limit":  {strings.Replace(good, "kind: slo, slo: {success: 99}", "kind: slo", 1), caught, "slo.success"},
+		"names without a name":     {strings.Replace(good, "kind: slo, slo: {success: 99}", "kind: names", 1), caught, "needs names"},
+		"moved for no time":        {strings.Replace(good, "kind: slo, slo: {success: 99}", "kind: moved, names: [a.b]", 1), caught, "lasting"},
 		"no breaking":              {strings.Replace(good, "break: [{"+deploy+"}]", "", 1), caught, "nothing breaks"},
 		"wrong fix uncaught":       {good, "echo\n", "does not say which check"},
 		"wrong fix, no such check": {good, "# caught by: nobody\n", "nobody"},

@@ -157,6 +157,7 @@ type Check struct {
 	Rows     float64       `yaml:"rows"`      // that the database reads for a page nobody asked for before, at most
 	Fault    *Fault        `yaml:"fault"`
 	Team     string        `yaml:"team"`
+	Names    []string      `yaml:"names"` // that are looked up
 }
 
 // Fix is a script of the lab's folder that a trainee might have run.

@@ -28,6 +28,8 @@ var kinds = map[string]func(Check) error{
 	"injector": func(c Check) error { return nil },
 	"orders":   func(c Check) error { return need(c.Lasting > 0, "lasting") },
 	"owner":    func(c Check) error { return need(c.Team != "", "team") },
+	"names":    func(c Check) error { return need(len(c.Names) > 0, "names") },
+	"moved":    func(c Check) error { return need(len(c.Names) == 1 && c.Lasting > 0, "one of names, and lasting") },
 }
 
 func need(ok bool, what string) error {

@@ -47,6 +47,11 @@ func (c *Control) baseline(ctx context.Context, say func(Progress)) error {
 			return fmt.Errorf("take the inventory: %w", err)
 		}
 	}
+	if names := c.names(); len(names) > 0 {
+		if inventory.Names, err = (world{c}).zone(ctx, names); err != nil {
+			return fmt.Errorf("take the inventory: %w", err)
+		}
+	}
 	c.line.add(Event{Actor: "system", Kind: "phase", Text: "the shop is healthy"})
 	return c.keep.set(func(s *State) { s.HealthyAt, s.Inventory = time.Now(), inventory })
 }

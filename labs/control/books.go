@@ -34,24 +34,36 @@ func (w world) Books(ctx context.Context) (grade.Books, error) {
 		return b, fmt.Errorf("read the orders: %w", err)
 	}
 	for _, p := range partners {
-		journal, err := w.inside(ctx, Name(w.cfg.ID, p.part), "cat", "/tmp/charges")
+		charges, err := w.charges(ctx, p.part)
 		if err != nil {
 			return b, err
 		}
-		// A line that is being written is of a charge that nobody was told of yet.
-		if err := eachLine(journal[:strings.LastIndexByte(journal, '\n')+1], func(c shop.Charge) {
-			if c.State != shop.Approved {
-				return
-			}
+		for _, c := range charges {
 			if b.Booked[c.Key] == nil {
 				b.Booked[c.Key] = &grade.Booked{}
 			}
 			b.Booked[c.Key].Charges = append(b.Booked[c.Key].Charges, c.AmountCents)
-		}); err != nil {
-			return b, fmt.Errorf("read the journal of %s: %w", p.part, err)
 		}
 	}
 	return b, nil
+}
+
+// charges are those that a partner has made, by its journal.
+func (w world) charges(ctx context.Context, part string) ([]shop.Charge, error) {
+	journal, err := w.inside(ctx, Name(w.cfg.ID, part), "cat", "/tmp/charges")
+	if err != nil {
+		return nil, err
+	}
+	var out []shop.Charge
+	// A line that is being written is of a charge that nobody was told of yet.
+	if err := eachLine(journal[:strings.LastIndexByte(journal, '\n')+1], func(c shop.Charge) {
+		if c.State == shop.Approved {
+			out = append(out, c)
+		}
+	}); err != nil {
+		return nil, fmt.Errorf("read the journal of %s: %w", part, err)
+	}
+	return out, nil
 }
 
 // read runs a command in a running container of a service and gives what it printed.

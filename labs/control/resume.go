@@ -42,6 +42,10 @@ func (c *Control) resume(ctx context.Context) error {
 	if err := c.setRate(ctx, 1); err != nil {
 		c.log.Error("the traffic could not be brought back to normal", "err", err)
 	}
+	// Or a payment partner where nobody looks for it.
+	if err := c.partnersHome(ctx); err != nil {
+		c.log.Error("the payment partners could not be put where they belong", "err", err)
+	}
 	if st.Mended || st.InjectorLost != "" {
 		return nil
 	}

@@ -21,6 +21,11 @@ type fakeShop struct {
 	goods  string
 	err    error // of every question to the database
 	fresh  error
+
+	resolve func(names []string) (map[string]map[string]string, error)
+	move    func() error
+	back    func() error
+	charged func() (int, error)
 }
 
 func (w *fake) Fresh(ctx context.Context, count int, over time.Duration) ([]traffic.FreshSearch, error) {

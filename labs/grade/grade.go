@@ -69,6 +69,15 @@ type World interface {
 	// SQL asks the shop's database, as a role that may read everything and change nothing,
 	// and gives the rows as lines with | between the columns.
 	SQL(ctx context.Context, query string) (string, error)
+	// Resolve asks the shop's resolver for names, and in each of the shop's running
+	// containers what programs there find. It gives the addresses by who was asked,
+	// [Resolver] or a container, and name, sorted and with blanks between; "" is none.
+	Resolve(ctx context.Context, names []string) (map[string]map[string]string, error)
+	// Move gives the first payment partner another address, and has all of the shop find it
+	// there by the name. It gives what puts the partner back.
+	Move(ctx context.Context, name string) (func(context.Context) error, error)
+	// Charged counts the charges that this partner has made so far.
+	Charged(ctx context.Context) (int, error)
 	// Lay puts a fault on an uplink and gives what takes it away again.
 	Lay(ctx context.Context, f catalog.Fault) (func(context.Context) error, error)
 	// Books is what became of the orders of all users. What users know is read first.
@@ -126,10 +135,12 @@ var kinds = map[string]func(*Runner, context.Context, catalog.Check) Result{
 	"restart":   (*Runner).restart,
 	"soak":      (*Runner).soaked,
 	"goods":     (*Runner).goods,
+	"names":     (*Runner).names,
+	"moved":     (*Runner).moved,
 }
 
 // order is that in which kinds run: what only looks first, what disturbs last.
-var order = []string{"shape", "owner", "injector", "slo", "fresh", "tolerance", "restart", "soak", "orders", "goods"}
+var order = []string{"shape", "owner", "injector", "slo", "fresh", "tolerance", "restart", "soak", "names", "moved", "orders", "goods"}
 
 // Makes tells whether there are checks of a kind.
 func Makes(kind string) bool { return kinds[kind] != nil && slices.Contains(order, kind) }

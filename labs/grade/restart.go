@@ -30,17 +30,9 @@ func (r *Runner) restart(ctx context.Context, c catalog.Check) Result {
 	if kept := survivors(r.World.Inventory(), old, now); len(kept) > 0 {
 		return Result{Verdict: Fail, Measured: "not made anew from the declared configuration: " + strings.Join(kept, ", "), Limit: Wanted(c.SLO)}
 	}
-	load := r.load(ctx)
-	from, err := r.recovered(ctx)
-	var still *notRecovered
-	switch {
-	case errors.As(err, &still):
-		if err := r.overloaded(ctx, load, still.saw); err != nil {
-			return unknown(err)
-		}
-		return Result{Verdict: Fail, Measured: err.Error(), Limit: Wanted(c.SLO)}
-	case err != nil:
-		return unknown(err)
+	from, short := r.wellAgain(ctx, r.load(ctx), Wanted(c.SLO))
+	if short != nil {
+		return *short
 	}
 	for _, s := range r.Lab.Checks {
 		if s.Kind == "soak" {
@@ -79,6 +71,24 @@ func survivors(inv Inventory, old, now map[string][]engine.Container) []string {
 	return out
 }
 
+// wellAgain waits until users have recovered, and gives when that was, or the result that
+// says that they have not. The load is that of when they were to begin.
+func (r *Runner) wellAgain(ctx context.Context, load *Load, limit string) (time.Time, *Result) {
+	from, err := r.recovered(ctx)
+	if err == nil {
+		return from, nil
+	}
+	var still *notRecovered
+	res := unknown(err)
+	if errors.As(err, &still) {
+		res = Result{Verdict: Fail, Measured: err.Error(), Limit: limit}
+		if err := r.overloaded(ctx, load, still.saw); err != nil {
+			res = unknown(err)
+		}
+	}
+	return from, &res
+}
+
 // notRecovered says that users were still failing when they should be well again.
 type notRecovered struct {
 	after time.Duration
@@ -86,10 +96,10 @@ type notRecovered struct {
 }
 
 func (e *notRecovered) Error() string {
-	return fmt.Sprintf("users were still failing %v after the restart (%s)", e.after, e.saw.Describe())
+	return fmt.Sprintf("users were still failing %v later (%s)", e.after, e.saw.Describe())
 }
 
-// recovered waits until users have been well for a while after a re-creation.
+// recovered waits until users have been well for a while after something was changed.
 func (r *Runner) recovered(ctx context.Context) (time.Time, error) {
 	began := r.World.Now()
 	for {

@@ -17,6 +17,8 @@ import (
 type Inventory struct {
 	Services map[string]Shape `json:"services"`
 	Goods    string           `json:"goods,omitempty"` // what GoodsSQL gave; only for labs with a check of goods
+
+	Names map[string]string `json:"names,omitempty"` // the resolver's answers, as Resolve gives them; only for labs with a check of names
 }
 
 // Shape is what is kept of one service.
