@@ -131,6 +131,9 @@ answers() { "$tmp/faultlab" ps > /dev/null 2> "$tmp/engine"; }
 
 pull() { run timeout 180 docker pull -q "$1" > /dev/null 2>&1; }
 
+# need_docker makes sure of the command, for what faultlab itself does not tell.
+need_docker() { have docker || die "the docker command is missing" "apt-get install docker.io"; }
+
 # need_base makes sure of one of the two ways to the base image.
 need_base() {
   [ "${FAULTLAB_BASE:-}" != registry ] || return 0

@@ -42,14 +42,15 @@ func (f *packetFault) takenTrained(ctx context.Context) error {
 // nothing has to wait.
 func (f *packetFault) absent(res probeResult) (saw string, err error) {
 	if l := f.effect.link(); l.rate > 0 {
-		enough := excess * float64(l.rate)
-		carried, asked := f.carried(res), f.asked(res)
+		enough, carried, asked := excess*float64(l.rate), f.carried(res), f.asked(res)
 		saw = fmt.Sprintf("%d of %d probes were answered at %s", len(res.came), res.sent, bitRate(carried))
 		switch {
-		case carried >= enough || asked >= enough && !f.pressed(res):
+		case carried >= enough:
 			return saw, nil
 		case f.pressed(res):
 			return "", errorf(Unproved, "effect still seen at %s after taking it away: %s", f.route.to, saw)
+		case asked >= enough:
+			return saw, nil
 		}
 		return "", errorf(Unmeasurable, "not measured again: this machine sends probes to %s at %s only", f.route.to, bitRate(asked))
 	}

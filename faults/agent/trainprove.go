@@ -154,7 +154,7 @@ func (f *packetFault) atOnce() int { return 2 * f.effect.bucket / f.questionByte
 
 // carried is how quickly answers came, in bits per second, the first ones left out.
 func (f *packetFault) carried(res probeResult) float64 {
-	came := res.came[min(max(len(res.came)/3, f.atOnce()), len(res.came)):]
+	came := f.underLoad(res.came)
 	if len(came) < 2 {
 		return 0
 	}
@@ -172,13 +172,18 @@ func (f *packetFault) carried(res probeResult) float64 {
 // asked is how quickly questions were sent that carried looks at the answers of, in bits
 // per second.
 func (f *packetFault) asked(res probeResult) float64 {
-	came := slices.SortedFunc(slices.Values(res.came), func(a, b arrival) int { return a.probe - b.probe })
-	came = came[min(max(len(came)/3, f.atOnce()), len(came)):]
+	came := f.underLoad(slices.SortedFunc(slices.Values(res.came), func(a, b arrival) int { return a.probe - b.probe }))
 	if len(came) < 2 {
 		return 0
 	}
 	first, last := came[0], came[len(came)-1]
 	return float64((last.probe-first.probe)*f.questionBytes()) * 8 / max(last.sent.Sub(first.sent).Seconds(), 1e-6)
+}
+
+// underLoad leaves out the first answers: those to what the bucket let pass, and those
+// before there is anything to wait for.
+func (f *packetFault) underLoad(came []arrival) []arrival {
+	return came[min(max(len(came)/3, f.atOnce()), len(came)):]
 }
 
 // overtaken counts the answers that came before that to the question before.

@@ -103,10 +103,7 @@ func (s *scene) batch(r *rand.Rand) int {
 		s.check(pid, in, "after an injection")
 	}
 	for len(in) > 0 {
-		i := r.IntN(len(in))
-		p := in[i]
-		in = slices.Delete(in, i, i+1)
-		s.revert(p, in)
+		in = s.revertOne(r, in)
 		s.check(pid, in, "after a revert")
 	}
 	if now := s.pid(); now != pid { // one of the others has ended it
@@ -181,8 +178,11 @@ func (s *scene) ended(c claim) {
 	report.witnessed(c.fault.Kind())
 }
 
-// revert takes a fault away; those beside it stay.
-func (s *scene) revert(p placed, beside []placed) {
+// revertOne takes one of the faults away, and gives those that stay.
+func (s *scene) revertOne(r *rand.Rand, in []placed) (beside []placed) {
+	i := r.IntN(len(in))
+	p := in[i]
+	beside = slices.Delete(in, i, i+1)
 	ctx, cancel := context.WithTimeout(s.t.Context(), time.Minute)
 	defer cancel()
 	began := time.Now()
@@ -196,6 +196,7 @@ func (s *scene) revert(p placed, beside []placed) {
 	if state := p.in.Status().State; state != agent.Reverted && !p.unknown {
 		report.violation(s.t, "%s is %s after its revert", p.fault.Kind(), state)
 	}
+	return beside
 }
 
 // check compares what a user feels with what is active. What a busy machine makes late

@@ -58,10 +58,7 @@ func lives(t *testing.T, stream uint64, n int, what string, again func(w *world,
 		in = slices.DeleteFunc(in, func(p placed) bool { return !w.follows(p, c.Pid, c.StartedAt, what) })
 		w.check(c.Pid, in, "after a "+what)
 		for len(in) > 0 {
-			i := r.IntN(len(in))
-			p := in[i]
-			in = slices.Delete(in, i, i+1)
-			w.revert(p, in)
+			in = w.revertOne(r, in)
 		}
 		w.check(c.Pid, nil, "after a "+what+" and the reverts")
 		if rules := rulesOf(c.Pid); rules != clean {

@@ -47,7 +47,7 @@ func run(ctx context.Context, command, id string, names []string) (ok bool, err 
 		return false, err
 	}
 	s := &show{lab: id, command: command}
-	if _, err := s.beside(ctx, "faultlab start s0 --profile full --id $LAB"); err != nil {
+	if err := s.beside(ctx, "faultlab start s0 --profile full --id $LAB"); err != nil {
 		return false, err
 	}
 	net, err := s.asked(ctx, "sed -n 's/^SHOP_NET=//p' .env")

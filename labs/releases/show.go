@@ -34,7 +34,7 @@ func (s *show) play(ctx context.Context, c shown) error {
 	var ended error
 	shows, healed, err := s.inAndOut(ctx, c)
 	if c.End != "" {
-		_, ended = s.beside(context.WithoutCancel(ctx), c.End)
+		ended = s.beside(context.WithoutCancel(ctx), c.End)
 	}
 	_, well := s.see(ctx, time.Now(), []sight{users("all")}, false, heals)
 	if err = errors.Join(err, ended, well); err != nil {
@@ -56,7 +56,7 @@ func (s *show) inAndOut(ctx context.Context, c shown) (shows, healed time.Durati
 	}
 	run := strings.ReplaceAll(change.Run, "\n", " && ")
 	if c.While != "" {
-		if _, err := s.beside(ctx, c.While); err != nil {
+		if err := s.beside(ctx, c.While); err != nil {
 			return 0, 0, err
 		}
 	}
@@ -192,11 +192,11 @@ func (s *show) typed(ctx context.Context, line string) error {
 }
 
 // beside runs a line where faultlab runs, and shows it.
-func (s *show) beside(ctx context.Context, line string) (string, error) {
+func (s *show) beside(ctx context.Context, line string) error {
 	fmt.Print(s.prompt(line))
 	out, err := s.look(ctx, line)
 	fmt.Print(out)
-	return out, err
+	return err
 }
 
 // run gives what a command prints on both of its outputs.

@@ -112,9 +112,13 @@ func (ps *Proxies) leave(p *proxy, s *stage) error {
 // would have the kernel send one elsewhere.
 func (p *proxy) steer() error {
 	p.mu.Lock()
-	closed, err := p.closed, p.setRules()
+	if p.closed {
+		p.mu.Unlock()
+		return nil
+	}
+	err := p.setRules()
 	p.mu.Unlock()
-	if closed || err != nil {
+	if err != nil {
 		return err
 	}
 	err = p.dropStale()
@@ -126,9 +130,6 @@ func (p *proxy) steer() error {
 
 // setRules is for steer; p is locked.
 func (p *proxy) setRules() error {
-	if p.closed {
-		return nil
-	}
 	var peers []netip.Prefix
 	for _, s := range p.stages {
 		own := s.peers.Load()
